@@ -1,0 +1,12 @@
+//! Shutter closes exposure windows: detections in, the smallest safe action out, and a case that stays
+//! open until someone other than the fixer has verified that the risk is gone.
+//!
+//! Start reading at ARCHITECTURE.md; the way of a detection is `formats` → `intake` → `casework`.
+
+pub mod facts;
+pub mod finding;
+pub mod ids;
+pub mod limits;
+pub mod log;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,53 @@
+//! Every bound in one place, each with its reason. What comes from outside is checked against one
+//! of these before it is allocated or kept.
+
+/// Longest single field of a finding, in bytes: the longest ARN is 2 048, an OAuth scope list is near it.
+pub const FIELD_BYTES: usize = 2_048;
+/// Longest title or recommended action: a paragraph. Longer is prose that nobody reads on a phone.
+pub const PROSE_BYTES: usize = 1_024;
+/// Evidence links per finding: the first few are what a person opens.
+pub const EVIDENCE_LINKS: usize = 8;
+/// Tags per resource: AWS allows 50, Kubernetes objects rarely carry more.
+pub const TAGS: usize = 64;
+/// Largest raw record that is decoded; a full Trivy or SARIF report of a monorepo is about 8 MiB.
+pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// Findings taken from one record; a report beyond it is rejected whole, not cut.
+pub const FINDINGS_PER_RECORD: usize = 50_000;
+/// Levels of nesting accepted in JSON: serde_json's own bound.
+pub const JSON_DEPTH: usize = 128;
+/// Open findings listed in one case; beyond it they are counted only.
+pub const FINDINGS_PER_CASE: usize = 10_000;
+/// Findings shown in a case view or ticket.
+pub const FINDINGS_SHOWN: usize = 20;
+/// Timeline entries kept in a case view; the audit topic has all of them.
+pub const TIMELINE_SHOWN: usize = 50;
+/// Feedback ids remembered per case, so that a repeat of one is known; older ones fall to the audit topic.
+pub const FEEDBACK_REMEMBERED: usize = 256;
+/// Commands kept per case; a case that has used more is held.
+pub const COMMANDS_PER_CASE: usize = 64;
+/// Longest reason or comment in feedback.
+pub const REASON_BYTES: usize = 2_048;
+
+/// The longest start of `text` that is at most `bytes` long and ends between characters.
+pub fn cut(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut end = bytes;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut("aäb", 2), "a");
+        assert_eq!(cut("aäb", 3), "aä");
+        assert_eq!(cut("short", 99), "short");
+    }
+}

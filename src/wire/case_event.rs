@@ -1,0 +1,114 @@
+//! Case events: what casework reads. Keyed by case uid or by a budget's key.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::feedback::SignedFeedback;
+use crate::facts::Context;
+use crate::finding::{Finding, vocabulary};
+use crate::ids::{CaseUid, Generation};
+use crate::time::{EventTime, WallTime};
+
+vocabulary! {
+    /// Which of the optional parts of a [`CaseEvent`] is there.
+    CaseEventKind {
+        /// `finding`
+        Finding = "finding",
+        /// `feedback`
+        Feedback = "feedback",
+        /// `budget`
+        Budget = "budget",
+        /// Only `rules`: a new version of policy or catalog is in force from here on.
+        Rules = "rules",
+    }
+}
+
+/// Digests of the rules that somebody worked under.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RulesStamp {
+    /// Digest of the policy.
+    pub policy: SmolStr,
+    /// Digest of the catalog.
+    pub catalog: SmolStr,
+}
+
+/// One distinct finding with how often it was seen in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingEvent {
+    /// The first of the row.
+    pub finding: Finding,
+    /// Id of the `group` rule that chose the case's key.
+    pub group_rule: SmolStr,
+    /// The grouping key, readable: `field=value` in the rule's order.
+    pub group_key: Vec<String>,
+    /// How many repeats this record stands for, at least 1.
+    pub count: u64,
+    /// Observation time of the last of the row.
+    pub last_observed: EventTime,
+    /// When the broker took the first of the row.
+    pub received_at: WallTime,
+    /// What the catalog knew, under `rules` of the event.
+    pub context: Context,
+}
+
+vocabulary! {
+    /// A step in asking for a share of a budget.
+    BudgetStep {
+        /// A case asks; read by the budget's key.
+        Request = "request",
+        /// Yes; read by the case.
+        Granted = "granted",
+        /// Spent; read by the case.
+        Denied = "denied",
+        /// The case didn't need it after all; read by the budget's key.
+        Returned = "returned",
+    }
+}
+
+/// One step between a case and a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetMessage {
+    /// Same id for request, answer and return.
+    pub id: String,
+    /// Step.
+    pub step: BudgetStep,
+    /// Id of the budget in the policy.
+    pub budget: SmolStr,
+    /// Value of its `for_each` field.
+    pub scope: SmolStr,
+    /// Key of the budget's state: it lives on `partition_of` this.
+    pub key: CaseUid,
+    /// The case that asks.
+    pub case_uid: CaseUid,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its attempt.
+    pub attempt: u32,
+    /// Digest of the action's parameters.
+    pub digest: String,
+    /// Limit and window by the asking policy.
+    pub limit: u32,
+    /// Window in milliseconds.
+    pub within_ms: i64,
+    /// No answer by then = denied.
+    pub not_after: WallTime,
+}
+
+/// What casework reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseEvent {
+    /// Which part is there.
+    pub kind: CaseEventKind,
+    /// Key: the case, or the budget. Zero for rules.
+    pub key: CaseUid,
+    /// Rules that the sender worked under; for kind `rules`, the ones in force from here on.
+    pub rules: RulesStamp,
+    /// For kind `finding`.
+    pub finding: Option<FindingEvent>,
+    /// For kind `feedback`.
+    pub feedback: Option<SignedFeedback>,
+    /// For kind `budget`.
+    pub budget: Option<BudgetMessage>,
+    /// W3C `traceparent` of the input, where it had one.
+    pub trace: Option<String>,
+}

@@ -1,0 +1,150 @@
+//! Case view: what anybody may know of a case, on the compacted topic `cases`.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::action::OwnerRef;
+use crate::finding::{Class, Severity, vocabulary};
+use crate::ids::{CaseUid, Generation};
+use crate::time::{EventTime, WallTime};
+
+vocabulary! {
+    /// Whom or what an open case waits for.
+    BottleneckKind {
+        /// Somebody must approve.
+        Approver = "approver",
+        /// The owner must act.
+        Owner = "owner",
+        /// A responder must carry the command out.
+        Executor = "executor",
+        /// A verifier must look.
+        Verifier = "verifier",
+        /// An exception holds it.
+        Exception = "exception",
+        /// A budget must answer.
+        Budget = "budget",
+        /// An operator must raise the ceiling, release a standing case or a flapping one.
+        Operator = "operator",
+    }
+}
+
+/// What an open case waits for, right now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bottleneck {
+    /// Kind of waiting.
+    pub kind: BottleneckKind,
+    /// Who is awaited.
+    pub who: SmolStr,
+    /// The next step, for a person.
+    pub next_step: String,
+    /// Since when.
+    pub since: WallTime,
+}
+
+/// Deadlines of a case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// Somebody must have looked at it.
+    pub acknowledge: Option<WallTime>,
+    /// The exposure must be contained.
+    pub contain: Option<WallTime>,
+    /// The cause must be repaired.
+    pub remediate: Option<WallTime>,
+    /// The repair must be verified.
+    pub verify: Option<WallTime>,
+}
+
+/// One command of a case, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandView {
+    /// Idempotency key.
+    pub command_id: String,
+    /// Topic kind.
+    pub kind: SmolStr,
+    /// Action name.
+    pub action: SmolStr,
+    /// Responder.
+    pub responder: SmolStr,
+    /// `sent`, `executed`, `failed`, `cancelled`, `unknown`, `expired`.
+    pub state: SmolStr,
+    /// When sent.
+    pub sent_at: WallTime,
+    /// The other system's reference.
+    pub reference: Option<String>,
+}
+
+/// One line of a case's story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: WallTime,
+    /// Who.
+    pub actor: SmolStr,
+    /// What, for a person.
+    pub what: String,
+}
+
+/// What anybody may know of a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseView {
+    /// The case.
+    pub uid: CaseUid,
+    /// Tenant.
+    pub tenant: SmolStr,
+    /// How often it was opened.
+    pub generation: Generation,
+    /// `observing`, `awaiting_approval`, … `closed_verified`.
+    pub phase: SmolStr,
+    /// enforce, approve, ticket, incident, observe.
+    pub path: SmolStr,
+    /// Playbook, or `default`.
+    pub playbook: SmolStr,
+    /// Risk class.
+    pub risk: SmolStr,
+    /// Class of its findings.
+    pub class: Class,
+    /// Rule of its lead finding.
+    pub rule: SmolStr,
+    /// Title of its lead finding.
+    pub title: String,
+    /// Worst severity among its open findings.
+    pub severity: Severity,
+    /// Type, id and account of the resource.
+    pub resource: String,
+    /// Grouping key, readable.
+    pub group_key: Vec<String>,
+    /// Owner.
+    pub owner: Option<OwnerRef>,
+    /// What it waits for; none once closed.
+    pub bottleneck: Option<Bottleneck>,
+    /// Deadlines.
+    pub deadlines: Deadlines,
+    /// First seen by a source.
+    pub detected_at: EventTime,
+    /// Opened here (this generation).
+    pub opened_at: WallTime,
+    /// Last observation of any finding.
+    pub last_observed: EventTime,
+    /// Closed here.
+    pub closed_at: Option<WallTime>,
+    /// Findings that are open.
+    pub open_findings: u32,
+    /// All findings of the case.
+    pub findings: u32,
+    /// Detections it stands for, repeats included.
+    pub detections: u64,
+    /// Sources that reported on it.
+    pub sources: Vec<SmolStr>,
+    /// Fingerprints, first ones.
+    pub fingerprints: Vec<String>,
+    /// Evidence links.
+    pub evidence: Vec<String>,
+    /// What the sources recommend.
+    pub remediation: Option<String>,
+    /// Commands of the case.
+    pub commands: Vec<CommandView>,
+    /// The last entries of its story.
+    pub timeline: Vec<TimelineEntry>,
+    /// Policy that last decided.
+    pub policy_digest: SmolStr,
+}

@@ -1,0 +1,28 @@
+//! Records on topics, one file per record, and how they become bytes.
+//!
+//! | record | topic | key | file |
+//! |---|---|---|---|
+//! | [`Feedback`] | `feedback` | case uid | `feedback.rs` |
+//! | [`CaseEvent`] | `case-events` | case uid, or a budget's key | `case_event.rs` |
+//! | [`Action`] | `actions.*` | case uid | `action.rs` |
+//! | [`CaseView`] | `cases` (compacted) | case uid | `case_view.rs` |
+//! | [`Receipt`] | `audit` | case uid | `receipt.rs` |
+//! | [`DeadLetter`] | `dead-letters` | key of the input | `dead_letter.rs` |
+//! | state | `changelog` (compacted) | `case/…`, `finding/…`, `budget/…`, `rules` | `casework/state.rs` |
+//!
+//! Every struct here has an Avro schema of the same shape in `schemas/`. Optional fields are unions
+//! with null, first; maps are `BTreeMap`s, so that the same record always gives the same bytes.
+
+mod action;
+mod case_event;
+mod case_view;
+mod dead_letter;
+mod feedback;
+mod receipt;
+
+pub use action::{Action, ActionKind, OpenC2, OwnerRef, Target};
+pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, RulesStamp};
+pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, Deadlines, TimelineEntry};
+pub use dead_letter::{DeadLetter, RejectCode};
+pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+pub use receipt::{MatchedRule, Reason, Receipt};
