@@ -5,6 +5,7 @@
 
 pub mod facts;
 pub mod finding;
+pub mod formats;
 pub mod ids;
 pub mod limits;
 pub mod log;
