@@ -1,0 +1,72 @@
+//! Exit codes, and which error gives which. Scripts rely on them; they are part of every `--help`.
+
+use std::io;
+use std::process::ExitCode;
+
+/// Done, nothing to report.
+pub const OK: u8 = 0;
+/// It ran, and found what it was asked to look for: rejected records, a wrong topology, warnings under `--strict`.
+pub const FOUND: u8 = 1;
+/// The command line, a file it names, the configuration or the policy can't be used. Nothing was done.
+pub const USAGE: u8 = 2;
+/// It failed while running: a broker, a disk, another process that took over.
+pub const FAILED: u8 = 3;
+
+/// The same for people, at the end of every `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0  done
+  1  it ran and found a problem (rejected records, wrong topology, findings of a check)
+  2  the command line, the configuration or the policy can't be used; nothing was done
+  3  it failed while running (broker, disk, fenced by another instance)";
+
+/// The end of a command's `--help`: `#[command(after_help = exit::help("Example:\n  shutter …"))]`.
+pub fn help(examples: &str) -> String {
+    format!("{examples}\n\n{HELP}")
+}
+
+/// An error that the person at the keyboard can mend: gives [`USAGE`].
+///
+/// Any error of the chain may be one; wrap with [`usage`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// An error that gives [`USAGE`], from its message: the place, what was found, what was expected, the next step.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+/// The exit code that an error gives.
+pub fn code_of(error: &anyhow::Error) -> ExitCode {
+    let reader_left = error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe));
+    if reader_left {
+        // `shutter … | head` is no failure.
+        return ExitCode::from(OK);
+    }
+    let usable = error.chain().any(|cause| cause.is::<Usage>());
+    ExitCode::from(if usable { USAGE } else { FAILED })
+}
+
+/// Whether nobody should be told of this error, because whoever read the output has left.
+pub fn is_silent(error: &anyhow::Error) -> bool {
+    code_of(error) == ExitCode::from(OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn errors_become_exit_codes() {
+        let wrapped = Err::<(), _>(usage("no such file")).context("reading the policy").expect_err("it is one");
+        assert_eq!(code_of(&wrapped), ExitCode::from(USAGE));
+        assert_eq!(code_of(&anyhow::anyhow!("the broker went away")), ExitCode::from(FAILED));
+        let pipe = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
+        assert!(is_silent(&pipe));
+    }
+}

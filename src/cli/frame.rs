@@ -1,0 +1,103 @@
+//! What every command shares: parsing, dispatch, and how an error is printed.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::exit;
+use super::logging::{DEFAULT_LEVEL, LogFlags, LogFormat};
+
+/// Turns raw security detections into cases and routed actions, and closes a case only on independent verification.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shutter",
+    version,
+    max_term_width = 110,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = exit::HELP,
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogFlags,
+}
+
+/// The commands, in the order of `--help`.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+impl Command {
+    #[allow(unreachable_code, unused_variables)]
+    fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
+        log.start(LogFormat::default(), DEFAULT_LEVEL);
+        match self {}
+    }
+}
+
+// The allow goes with the first command: until then `Cli` can't be made.
+#[allow(unreachable_code, unused_variables)]
+/// Parses the command line, runs the command, prints what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.run(&cli.log) {
+        Ok(code) => code,
+        Err(error) => {
+            if !exit::is_silent(&error) {
+                eprintln!("{}", told(&error));
+            }
+            exit::code_of(&error)
+        }
+    }
+}
+
+/// An error with its causes, each on a line of its own.
+fn told(error: &anyhow::Error) -> String {
+    let mark = if std::io::stderr().is_terminal() { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
+    let mut text = format!("{mark}: {error}");
+    let mut above = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Many errors already end with the text of their cause; saying it twice helps nobody.
+        if !above.ends_with(&cause) {
+            text.push_str("\n  because: ");
+            text.push_str(&cause.replace('\n', "\n  "));
+        }
+        above = cause;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_and_its_exit_codes() {
+        for command in Cli::command().get_subcommands().filter(|c| c.get_subcommands().next().is_none()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example") && help.contains("Exit codes"), "shutter {}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_once() {
+        let error = anyhow::anyhow!("connection refused").context("reaching the broker");
+        assert!(told(&error).ends_with("reaching the broker\n  because: connection refused"), "{}", told(&error));
+        let twice = anyhow::anyhow!("no such file").context("policy.yaml: no such file");
+        assert!(!told(&twice).contains("because"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The command line: one file per command, each with its `Args` and
+//! `pub fn run(args: Args) -> anyhow::Result<ExitCode>`.
+//!
+//! | file | |
+//! |---|---|
+//! | `frame.rs` | what every command shares: parsing, dispatch, how errors are printed |
+//! | `exit.rs` | exit codes, and which error gives which |
+//! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
+//!
+//! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
+//! `#[command(after_help = exit::help("Example:\n  shutter …"))]`: a test asks for an example and the exit codes.
+
+pub mod exit;
+mod frame;
+pub mod logging;
+
+pub use frame::{Cli, Command, main};
