@@ -4,6 +4,7 @@
 //! Start reading at ARCHITECTURE.md; the way of a detection is `formats` → `intake` → `casework`.
 
 pub mod cli;
+pub mod clock;
 pub mod facts;
 pub mod finding;
 pub mod formats;

@@ -6,9 +6,13 @@
 //! | `embedded` | one machine without Kafka, the demo | a durable local log on redb |
 //! | `memory` | tests of the worker | the same semantics in memory |
 //!
+//! `topics` names the topics and what each must be set to.
+//!
 //! The same worker code runs on all of them. **A transaction never spans a poll**: the worker polls,
 //! then begins, sends, commits (or aborts), then polls again; so a rebalance, which only happens
 //! inside `poll`, never meets an open transaction.
+
+pub mod topics;
 
 use std::fmt;
 use std::sync::Arc;
