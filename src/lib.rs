@@ -11,5 +11,6 @@ pub mod formats;
 pub mod ids;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod time;
 pub mod wire;
