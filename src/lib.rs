@@ -12,5 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod nearest;
 pub mod time;
 pub mod wire;
+pub mod yaml;

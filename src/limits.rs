@@ -27,6 +27,8 @@ pub const FEEDBACK_REMEMBERED: usize = 256;
 pub const COMMANDS_PER_CASE: usize = 64;
 /// Longest reason or comment in feedback.
 pub const REASON_BYTES: usize = 2_048;
+/// Largest YAML file that is read: policy, catalog, configuration, mapping. 100 000 catalog entries are about 12 MiB.
+pub const YAML_BYTES: usize = 32 * 1024 * 1024;
 
 /// The longest start of `text` that is at most `bytes` long and ends between characters.
 pub fn cut(text: &str, bytes: usize) -> &str {
