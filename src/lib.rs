@@ -13,6 +13,7 @@ pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod nearest;
+pub mod policy;
 pub mod time;
 pub mod wire;
 pub mod yaml;

@@ -1,0 +1,449 @@
+//! A compiled policy: every rule as a value, names checked, terms read. Immutable.
+//!
+//! Not for looking rules up (`lookup.rs`), nor for reading them from files (`compile/`).
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use crate::facts::Field;
+use crate::finding::vocabulary;
+use crate::time::{Span, WallTime};
+
+use super::glob::Glob;
+use super::index::Index;
+use super::predicate::Predicate;
+use super::term::Term;
+
+vocabulary! {
+    /// The most that any playbook may do. Ordered: the lowest of several wins.
+    Ceiling {
+        /// Decide, record, report; nothing else goes out.
+        Observe = "observe",
+        /// Tickets and notices.
+        Ticket = "ticket",
+        /// Nothing without a person's yes.
+        Approve = "approve",
+        /// May act unasked.
+        Enforce = "enforce",
+    }
+}
+
+vocabulary! {
+    /// What happens with a case by default.
+    Path {
+        /// Act now, unasked.
+        Enforce = "enforce",
+        /// Ask, then act.
+        Approve = "approve",
+        /// Give it to its owner.
+        Ticket = "ticket",
+        /// Raise an incident.
+        Incident = "incident",
+    }
+}
+
+/// One compiled policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// SHA-256 of the canonical sources in hex, 64 digits.
+    pub digest: SmolStr,
+    /// SHA-256 over the `group` rules and the key version: a change of it is a migration.
+    pub grouping: SmolStr,
+    /// Most that any playbook may do.
+    pub ceiling: Ceiling,
+    /// What is not looked at further.
+    pub suppress: Vec<SuppressRule>,
+    /// What makes a case.
+    pub group: Vec<GroupRule>,
+    /// Where owners are looked for.
+    pub owners: OwnerOrder,
+    /// Targets by risk; first match.
+    pub risk: Vec<RiskClass>,
+    /// Who is told when a target is missed.
+    pub escalation: BTreeMap<SmolStr, Vec<EscalationStep>>,
+    /// Who is asked.
+    pub approvals: BTreeMap<SmolStr, ApprovalRule>,
+    /// What can be done, by whom, and what takes it back.
+    pub actions: BTreeMap<SmolStr, ActionRule>,
+    /// What is done with which case; first match.
+    pub playbooks: Vec<Playbook>,
+    /// How much may be done unasked.
+    pub budgets: Vec<BudgetRule>,
+    /// What is never touched, or only with care.
+    pub protect: Vec<Protect>,
+    /// Sources whose own `fixed` or `gone` counts as verification.
+    pub verifiers: Vec<Glob>,
+    /// When a case that returns is the same case.
+    pub reopen: Reopen,
+    /// Findings first seen longer ago than this never enforce.
+    pub greatest_age: Span,
+    /// Where to look first.
+    pub(super) index: Indexes,
+}
+
+/// One index per kind of rule.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Indexes {
+    pub suppress: Index,
+    pub group: Index,
+    pub risk: Index,
+    pub playbooks: Index,
+    pub protect: Index,
+}
+
+/// Findings that need nobody, for a reason, until a day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuppressRule {
+    /// Name; counted under it.
+    pub id: SmolStr,
+    /// Which findings.
+    pub matcher: Predicate,
+    /// Why.
+    pub reason: String,
+    /// It is over from then on.
+    pub until: WallTime,
+}
+
+/// Findings that make one case together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupRule {
+    /// Its `id`, or its fields joined by commas.
+    pub id: SmolStr,
+    /// Which findings; only over fields that can't change.
+    pub matcher: Predicate,
+    /// Fields whose values make the key.
+    pub by: Vec<Field>,
+}
+
+/// How a finding is grouped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouping {
+    /// Id of the rule, or `last-resort`.
+    pub rule: SmolStr,
+    /// The key, in the rule's order.
+    pub fields: Vec<(Field, String)>,
+}
+
+impl Grouping {
+    /// The key as people read it: `field=value` in the rule's order.
+    pub fn readable(&self) -> Vec<String> {
+        self.fields.iter().map(|(field, value)| format!("{field}={value}")).collect()
+    }
+}
+
+/// One place to look for an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnerStep {
+    /// A tag of the resource.
+    Tag(SmolStr),
+    /// The catalog's resource patterns.
+    Resource,
+    /// The catalog's accounts.
+    Account,
+    /// The catalog's repositories.
+    Repository,
+    /// The catalog's services.
+    Service,
+}
+
+/// Where owners are looked for; the first that answers wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerOrder {
+    /// Places, in order.
+    pub order: Vec<OwnerStep>,
+    /// Who owns what nobody owns: `team/…` or `person/…`.
+    pub fallback: Option<SmolStr>,
+    /// Older catalog entries count as missing.
+    pub stale_after: Span,
+}
+
+/// Targets, each counted from detection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sla {
+    /// Somebody has looked at it.
+    pub acknowledge: Option<Term>,
+    /// The exposure is contained.
+    pub contain: Option<Term>,
+    /// The cause is repaired.
+    pub remediate: Option<Term>,
+    /// The repair is verified.
+    pub verify: Option<Term>,
+}
+
+/// One risk class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RiskClass {
+    /// Name.
+    pub id: SmolStr,
+    /// Which findings.
+    pub matcher: Predicate,
+    /// Targets.
+    pub sla: Sla,
+    /// Escalation that starts at a missed target.
+    pub escalate: Option<SmolStr>,
+}
+
+/// Somebody to ask or tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// `owner`
+    Owner,
+    /// `owner.backup`
+    OwnerBackup,
+    /// `owner.manager`
+    OwnerManager,
+    /// `owner.approver`
+    OwnerApprover,
+    /// `team/…` or `person/…`
+    Named(SmolStr),
+}
+
+/// One step of an escalation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EscalationStep {
+    /// How long after the escalation began.
+    pub after: Span,
+    /// Who is told.
+    pub tell: Recipient,
+}
+
+vocabulary! {
+    /// What a no means.
+    IfRejected {
+        /// The case becomes its owner's ticket.
+        Ticket = "ticket",
+        /// Everything stays as it is.
+        Keep = "keep",
+    }
+}
+
+/// Who is asked, how often, how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalRule {
+    /// Name.
+    pub id: SmolStr,
+    /// Who may say yes.
+    pub ask: Vec<Recipient>,
+    /// How many different people must.
+    pub need: u32,
+    /// Ask again after.
+    pub remind: Option<Span>,
+    /// No answer by then = expired.
+    pub expires: Span,
+    /// Who is told then.
+    pub if_silent: Option<Recipient>,
+    /// What a no means.
+    pub if_rejected: IfRejected,
+}
+
+/// An action in OpenC2 1.0's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenC2Verb {
+    /// Verb of section 3.3.1.1.
+    pub verb: SmolStr,
+    /// Target type; none = by the target's kind.
+    pub target: Option<SmolStr>,
+}
+
+/// Something that can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionRule {
+    /// Name.
+    pub id: SmolStr,
+    /// Responder.
+    pub by: SmolStr,
+    /// What takes it back; done by the same responder.
+    pub undo: Option<SmolStr>,
+    /// No answer by then = outcome unknown.
+    pub answer_within: Span,
+    /// Whether the approver signs a plan; refused by this version.
+    pub plans: bool,
+    /// Whether it lasts until the case closes, and is taken back then.
+    pub standing: bool,
+    /// Whether nothing can take it back, said on purpose.
+    pub irreversible: bool,
+    /// What holds while it is withheld, for people.
+    pub meanwhile: Option<String>,
+    /// In OpenC2's words, where said.
+    pub openc2: Option<OpenC2Verb>,
+}
+
+/// What an action acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// The policy's word: `credential`, `resource`, `package` …
+    pub kind: SmolStr,
+    /// Fields without which there is no target.
+    pub needs: Vec<Field>,
+    /// Fields that go along where they are known.
+    pub also: Vec<Field>,
+}
+
+/// The action of a playbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// Which action.
+    pub action: SmolStr,
+    /// On what.
+    pub target: TargetSpec,
+    /// Only while the last sighting is not older.
+    pub if_seen_within: Option<Span>,
+}
+
+vocabulary! {
+    /// What follows when the risk is still there after all tries.
+    IfNotGone {
+        /// The risk class's escalation starts.
+        Escalate = "escalate",
+    }
+}
+
+vocabulary! {
+    /// What follows when what depends on the target suffers.
+    IfUnhealthy {
+        /// The action is taken back and the case stays open.
+        Undo = "undo",
+        /// The risk class's escalation starts.
+        Escalate = "escalate",
+    }
+}
+
+/// How it is known that the risk is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Verifier; never the executor.
+    pub by: SmolStr,
+    /// Each try is answered within.
+    pub within: Span,
+    /// How many tries.
+    pub tries: u32,
+    /// Names and the values that they must hold.
+    pub gone: Vec<(SmolStr, SmolStr)>,
+    /// Otherwise.
+    pub if_not_gone: IfNotGone,
+    /// Names and the values that they must hold for what depends on the target.
+    pub healthy: Vec<(SmolStr, SmolStr)>,
+    /// Otherwise.
+    pub if_unhealthy: IfUnhealthy,
+}
+
+/// What is done with which case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Playbook {
+    /// Name.
+    pub id: SmolStr,
+    /// Which findings.
+    pub matcher: Predicate,
+    /// Default path.
+    pub path: Path,
+    /// The action.
+    pub act: Option<Act>,
+    /// Approval, for the path approve and for enforce where it is demoted.
+    pub approve: Option<SmolStr>,
+    /// Actions beside it: tickets, comments.
+    pub also: Vec<SmolStr>,
+    /// How it is known that the risk is gone.
+    pub verify: Option<Verify>,
+}
+
+/// For what a budget is counted apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BudgetScope {
+    /// One for all.
+    Site,
+    /// One for each value of a field.
+    Field(Field),
+}
+
+/// What a budget counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Every enforcement.
+    All,
+    /// Enforcements by these actions.
+    Actions(Vec<SmolStr>),
+}
+
+/// How much may be done unasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetRule {
+    /// Name.
+    pub id: SmolStr,
+    /// For what it is counted apart.
+    pub for_each: BudgetScope,
+    /// So many.
+    pub limit: u32,
+    /// In so long.
+    pub within: Span,
+    /// Of these.
+    pub counts: Counts,
+}
+
+/// What is never touched, or only with care.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protect {
+    /// Its `id`, or its match in words.
+    pub id: SmolStr,
+    /// Which findings.
+    pub matcher: Predicate,
+    /// Most that may happen to them.
+    pub ceiling: Ceiling,
+    /// Why.
+    pub reason: String,
+}
+
+/// When a case that returns is the same case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reopen {
+    /// So long after closing.
+    pub within: Span,
+    /// This many reopenings …
+    pub flapping_count: u32,
+    /// … in so long are flapping: held for a person.
+    pub flapping_within: Span,
+}
+
+impl Default for Reopen {
+    fn default() -> Self {
+        Self { within: Span::days(30), flapping_count: 3, flapping_within: Span::days(7) }
+    }
+}
+
+impl Policy {
+    /// No rules at all, ceiling observe: what a compiler starts from.
+    pub fn empty() -> Self {
+        Self {
+            digest: SmolStr::default(),
+            grouping: SmolStr::default(),
+            ceiling: Ceiling::Observe,
+            suppress: Vec::new(),
+            group: Vec::new(),
+            owners: OwnerOrder { order: Vec::new(), fallback: None, stale_after: Span::days(30) },
+            risk: Vec::new(),
+            escalation: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            playbooks: Vec::new(),
+            budgets: Vec::new(),
+            protect: Vec::new(),
+            verifiers: Vec::new(),
+            reopen: Reopen::default(),
+            greatest_age: Span::days(7),
+            index: Indexes::default(),
+        }
+    }
+
+    /// With its index made anew; needed after every change of a rule.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        self.index = Indexes {
+            suppress: Index::over(self.suppress.iter().map(|rule| &rule.matcher)),
+            group: Index::over(self.group.iter().map(|rule| &rule.matcher)),
+            risk: Index::over(self.risk.iter().map(|rule| &rule.matcher)),
+            playbooks: Index::over(self.playbooks.iter().map(|rule| &rule.matcher)),
+            protect: Index::over(self.protect.iter().map(|rule| &rule.matcher)),
+        };
+        self
+    }
+}
