@@ -340,11 +340,21 @@ impl Attr {
 pub struct Attributes(BTreeMap<Attr, SmolStr>);
 
 impl Attributes {
-    /// Sets one, unless the value is empty.
+    /// Sets one, unless the value is empty. Its length is bounded when the finding is handed in
+    /// (`formats/collect.rs`): half a secret, cut here, would no longer be recognised there.
     pub fn set(&mut self, attr: Attr, value: impl AsRef<str>) {
         let value = value.as_ref().trim();
         if !value.is_empty() {
-            self.0.insert(attr, crate::limits::cut(value, crate::limits::FIELD_BYTES).into());
+            self.0.insert(attr, value.into());
+        }
+    }
+
+    /// Replaces the values for which `change` has another.
+    pub fn rewrite(&mut self, change: impl Fn(&str) -> Option<SmolStr>) {
+        for value in self.0.values_mut() {
+            if let Some(other) = change(value) {
+                *value = other;
+            }
         }
     }
 
@@ -476,7 +486,7 @@ impl Finding {
             source: SmolStr::default(),
             format: SmolStr::new_static(format),
             class,
-            rule: crate::limits::cut(rule.as_ref(), crate::limits::FIELD_BYTES).into(),
+            rule: rule.as_ref().into(),
             title: String::new(),
             resource: Resource::default(),
             environment: None,

@@ -1,0 +1,202 @@
+//! Where a format hands its findings in: everything is bounded, scrubbed and numbered here, for all formats alike.
+//!
+//! Also the checks that formats share: times that can be, and fields that must be there.
+
+use smol_str::SmolStr;
+
+use super::redact::Redactor;
+use super::reject::{DecodeInput, Reject};
+use crate::finding::Finding;
+use crate::limits::{self, cut};
+use crate::time::{EventTime, Span};
+use crate::wire::RejectCode;
+
+/// 1990-01-01: nothing that reports detections is older, so an earlier time is a broken clock or a zero.
+const EARLIEST: EventTime = EventTime::from_millis(631_152_000_000);
+/// How far a source's clock may run ahead of the broker's.
+const AHEAD: Span = Span::days(1);
+
+/// A time as a vendor writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stamp<'a> {
+    /// RFC 3339 or near it.
+    Text(&'a str),
+    /// Since 1970, in the unit that its size tells: seconds below 10^11, milliseconds below 10^14, then
+    /// microseconds, and nanoseconds from 10^17 on. (10^11 s is the year 5138, 10^11 ms is 1973.)
+    Epoch(f64),
+}
+
+/// Takes the findings of one record.
+pub(super) struct Collector<'a> {
+    /// What the format was given beside the bytes.
+    pub input: &'a DecodeInput<'a>,
+    /// Replaces secrets in known fields.
+    pub redactor: &'a Redactor,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Collector<'a> {
+    pub fn new(input: &'a DecodeInput<'a>, redactor: &'a Redactor) -> Self {
+        Self { input, redactor, findings: Vec::new() }
+    }
+
+    /// Takes one finding. Scrubs every text in it, then cuts it to its bound (in this order: half a secret
+    /// would no longer be recognised).
+    pub fn push(&mut self, mut finding: Finding) -> Result<(), Reject> {
+        if self.findings.len() >= limits::FINDINGS_PER_RECORD {
+            return Err(Reject::new(
+                RejectCode::TooLarge,
+                format!("more than {} findings in one record; split the report", limits::FINDINGS_PER_RECORD),
+            ));
+        }
+        if finding.identity.is_empty() {
+            return Err(Reject::new(RejectCode::MissingIdentity, "nothing in the record says which finding it is"));
+        }
+        finding.source = self.input.source.clone();
+        finding.position.index = u32::try_from(self.findings.len()).unwrap_or(u32::MAX);
+        self.clean(&mut finding);
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// When the broker took the record, as event time: for records without a time of their own.
+    pub fn received_at(&self) -> EventTime {
+        self.input.received_at.as_event()
+    }
+
+    /// A time that can be, or why it can't.
+    pub fn time(&self, field: &str, stamp: Stamp<'_>) -> Result<EventTime, Reject> {
+        let (time, shown) = match stamp {
+            Stamp::Text(text) => {
+                let time = EventTime::parse(text)
+                    .map_err(|error| Reject::new(RejectCode::BadTime, format!("field `{field}`: {error}")))?;
+                (time, cut(text, 64).to_owned())
+            }
+            Stamp::Epoch(number) => (EventTime::from_millis(epoch_millis(number)), number.to_string()),
+        };
+        let latest = self.received_at().plus(AHEAD);
+        if time < EARLIEST || time > latest {
+            return Err(Reject::new(
+                RejectCode::BadTime,
+                format!(
+                    "field `{field}`: the time `{shown}` can't be; expected one between {EARLIEST} and {latest} (a \
+                     day after the record arrived). Look at the clock of the sender"
+                ),
+            ));
+        }
+        Ok(time)
+    }
+
+    /// The first of several times that can be. None of them given: `None`. Given, but none that can be: why the
+    /// first can't.
+    pub fn first_time(&self, stamps: &[(&str, Option<Stamp<'_>>)]) -> Result<Option<EventTime>, Reject> {
+        let mut refused = None;
+        for (field, stamp) in stamps {
+            match stamp.map(|stamp| self.time(field, stamp)) {
+                Some(Ok(time)) => return Ok(Some(time)),
+                Some(Err(reject)) => refused = refused.or(Some(reject)),
+                None => {}
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    fn clean(&self, finding: &mut Finding) {
+        let line = |text: &str, bytes: usize| -> Option<String> {
+            let scrubbed = self.redactor.scrub(text);
+            let bounded = cut(&scrubbed, bytes);
+            // Control characters could move the cursor of whoever lists cases in a terminal.
+            if bounded.bytes().any(|b| b < b' ' || b == 0x7f) {
+                let spaced: String = bounded.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                return Some(spaced.trim().to_owned());
+            }
+            (bounded != text).then(|| bounded.to_owned())
+        };
+        let short = |text: &mut SmolStr| {
+            if let Some(clean) = line(text, limits::FIELD_BYTES) {
+                *text = clean.into();
+            }
+        };
+        let prose = |text: &mut String| {
+            if let Some(clean) = line(text, limits::PROSE_BYTES) {
+                *text = clean;
+            }
+        };
+        short(&mut finding.rule);
+        prose(&mut finding.title);
+        let resource = &mut finding.resource;
+        short(&mut resource.kind);
+        short(&mut resource.id);
+        for text in [&mut resource.name, &mut resource.account, &mut resource.region, &mut resource.repository]
+            .into_iter()
+            .flatten()
+        {
+            short(text);
+        }
+        let tags = std::mem::take(&mut resource.tags);
+        for (mut name, mut value) in tags.into_iter().take(limits::TAGS) {
+            // A tag called `password` makes its value a secret, whatever the value looks like.
+            if let Some(hidden) = self.redactor.scrub_named(&name, &value) {
+                value = hidden.into();
+            }
+            short(&mut name);
+            short(&mut value);
+            resource.tags.insert(name, value);
+        }
+        if let Some(environment) = &mut finding.environment {
+            short(environment);
+        }
+        if let Some(action) = &mut finding.recommended_action {
+            prose(action);
+        }
+        finding.evidence.truncate(limits::EVIDENCE_LINKS);
+        for link in &mut finding.evidence {
+            if let Some(clean) = line(link, limits::FIELD_BYTES) {
+                *link = clean;
+            }
+        }
+        finding.attributes.rewrite(|value| line(value, limits::FIELD_BYTES).map(SmolStr::from));
+        for (_, value) in &mut finding.identity {
+            // Identity is hashed whole; cutting it would let two long ids meet.
+            if let std::borrow::Cow::Owned(clean) = self.redactor.scrub(value) {
+                *value = clean;
+            }
+        }
+    }
+}
+
+/// A field that the finding's identity needs: trimmed and not empty.
+pub(super) fn need<'t>(field: &str, value: Option<&'t str>, hint: &str) -> Result<&'t str, Reject> {
+    value.map(str::trim).filter(|value| !value.is_empty()).ok_or_else(|| {
+        Reject::new(
+            RejectCode::MissingIdentity,
+            format!(
+                "field `{field}` is missing or empty; without it a repeat can't be told from a new finding. {hint}"
+            ),
+        )
+    })
+}
+
+fn epoch_millis(number: f64) -> i64 {
+    let size = number.abs();
+    let millis = if size < 1e11 {
+        number * 1e3
+    } else if size < 1e14 {
+        number
+    } else if size < 1e17 {
+        number / 1e3
+    } else {
+        number / 1e6
+    };
+    // `as` saturates; a NaN becomes 0, which is before the earliest time.
+    millis as i64
+}
+
+/// A word that the vendor's documentation doesn't list.
+pub(super) fn unexpected(field: &str, found: &str, expected: &str) -> Reject {
+    Reject::new(RejectCode::WrongShape, format!("field `{field}`: found `{}`, expected {expected}", cut(found, 64)))
+}
