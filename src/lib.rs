@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod facts;
 pub mod finding;
 pub mod formats;

@@ -61,13 +61,23 @@ impl fmt::Display for YamlError {
 
 /// Reads one document. `file` is only for messages. Unknown keys are refused where `T` denies them.
 pub fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
+    read(file, text, serde_saphyr::Options::default())
+}
+
+/// The same, but a bare `007` or `true` is refused where a text is expected: for files whose values
+/// pass through a tree without types on their way.
+pub fn from_str_quoted<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
+    read(file, text, serde_saphyr::options! { no_schema: true })
+}
+
+fn read<T: DeserializeOwned>(file: &str, text: &str, options: serde_saphyr::Options) -> Result<T, YamlError> {
     if text.len() > limits::YAML_BYTES {
         let message = format!("{} bytes; at most {} are read", text.len(), limits::YAML_BYTES);
         return Err(YamlError::new(file, text, 0, 0, message));
     }
     // The empty document is an empty mapping to whoever deleted the last line of a file.
-    let read = if is_empty(text) { "{}" } else { text };
-    serde_saphyr::from_str(read).map_err(|error| told(file, text, &error))
+    let document = if is_empty(text) { "{}" } else { text };
+    serde_saphyr::from_str_with_options(document, options).map_err(|error| told(file, text, &error))
 }
 
 fn is_empty(text: &str) -> bool {

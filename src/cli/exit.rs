@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::config::{ConfigError, SecretError};
+use crate::yaml::YamlError;
+
 /// Done, nothing to report.
 pub const OK: u8 = 0;
 /// It ran, and found what it was asked to look for: rejected records, a wrong topology, warnings under `--strict`.
@@ -46,8 +49,10 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         // `shutter … | head` is no failure.
         return ExitCode::from(OK);
     }
-    let usable = error.chain().any(|cause| cause.is::<Usage>());
-    ExitCode::from(if usable { USAGE } else { FAILED })
+    let mendable = error.chain().any(|cause| {
+        cause.is::<Usage>() || cause.is::<ConfigError>() || cause.is::<YamlError>() || cause.is::<SecretError>()
+    });
+    ExitCode::from(if mendable { USAGE } else { FAILED })
 }
 
 /// Whether nobody should be told of this error, because whoever read the output has left.
