@@ -1,0 +1,255 @@
+//! From a decision to what goes out: budgets, approval, execution, tickets.
+//!
+//! Not for choosing (`decide.rs`).
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::command::Order;
+use super::decide::{Chosen, Decision};
+use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
+use super::step::{Enforcement, Step};
+use crate::policy::Playbook;
+use crate::time::Span;
+use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Target};
+
+/// How long a responder has for a ticket or incident where the policy doesn't say.
+const TICKET_ANSWER: Span = Span::minutes(10);
+
+const OPEN_TICKET: SmolStr = SmolStr::new_static("open_ticket");
+const OPEN_INCIDENT: SmolStr = SmolStr::new_static("open_incident");
+
+impl Case {
+    /// Carries a decision out.
+    pub(super) fn follow(&mut self, decision: Decision, step: &mut Step<'_>) {
+        self.path = decision.path;
+        self.playbook = decision.playbook.clone();
+        self.withheld = decision.withheld.clone();
+        self.standing = decision.standing;
+        self.terms = step
+            .rules
+            .policy
+            .playbooks
+            .iter()
+            .find(|p| p.id == decision.playbook)
+            .map(verify_terms)
+            .unwrap_or_default();
+        match decision.path {
+            CasePath::Observe => step.enter(self, Phase::Observing),
+            CasePath::Ticket => self.open_ticket(decision.withheld.as_deref(), step),
+            CasePath::Incident => self.open_incident(step),
+            CasePath::Approve => self.ask_approval(&decision, step),
+            CasePath::Enforce => self.enforce(&decision, step),
+        }
+        if self.path != CasePath::Observe {
+            for action in &decision.also {
+                self.send_also(action, step);
+            }
+        }
+    }
+
+    fn enforce(&mut self, decision: &Decision, step: &mut Step<'_>) {
+        let Some(chosen) = &decision.act else {
+            self.open_ticket(decision.withheld.as_deref(), step);
+            return;
+        };
+        if decision.budgets.is_empty() {
+            self.execute(chosen, step);
+            return;
+        }
+        self.attempt = self.attempt.saturating_add(1);
+        let mut asks = decision.budgets.clone();
+        for ask in &mut asks {
+            ask.request = format!("{}-{}-{}-{}", self.uid, self.generation, self.attempt, ask.budget);
+        }
+        self.budget = Some(BudgetWait { asks, digest: chosen.digest.clone(), not_after: step.now.plus(step.site.budget_wait) });
+        step.enter(self, Phase::AwaitingBudget);
+        self.ask_next_budget(step);
+    }
+
+    /// Asks the first budget that hasn't granted yet; scopes are asked in the policy's order.
+    pub(super) fn ask_next_budget(&self, step: &mut Step<'_>) {
+        let Some(wait) = &self.budget else { return };
+        if let Some(ask) = wait.asks.iter().find(|ask| !ask.granted) {
+            self.send_budget(ask, wait, BudgetStep::Request, step);
+        }
+    }
+
+    /// Gives back what was granted and is not needed.
+    pub(super) fn return_budgets(&mut self, step: &mut Step<'_>) {
+        let Some(wait) = self.budget.take() else { return };
+        for ask in wait.asks.iter().filter(|ask| ask.granted) {
+            self.send_budget(ask, &wait, BudgetStep::Returned, step);
+        }
+    }
+
+    fn send_budget(&self, ask: &super::state::BudgetAsk, wait: &BudgetWait, kind: BudgetStep, step: &mut Step<'_>) {
+        step.out.events.push(CaseEvent {
+            kind: CaseEventKind::Budget,
+            key: ask.key,
+            rules: step.rules.stamp(),
+            finding: None,
+            feedback: None,
+            budget: Some(BudgetMessage {
+                id: ask.request.clone(),
+                step: kind,
+                budget: ask.budget.clone(),
+                scope: ask.scope.clone(),
+                key: ask.key,
+                case_uid: self.uid,
+                generation: self.generation,
+                attempt: self.attempt,
+                digest: wait.digest.clone(),
+                limit: ask.limit,
+                within_ms: ask.within_ms,
+                not_after: wait.not_after,
+            }),
+            trace: step.trace.clone(),
+        });
+    }
+
+    /// Sends the command that changes something. Its budgets or its approvers have said yes.
+    pub(super) fn execute(&mut self, chosen: &Chosen, step: &mut Step<'_>) {
+        if step.enforcement == Enforcement::Off {
+            self.withheld = Some(format!("{} waits until enforcement is switched on again", chosen.action));
+            step.enter(self, Phase::AwaitingExecutor);
+            return;
+        }
+        if self.budget.take().is_none() {
+            self.attempt = self.attempt.saturating_add(1);
+        }
+        self.withheld = None;
+        let answer_by = step.now.plus(chosen.answer_within);
+        let order = Order {
+            kind: ActionKind::Enforce,
+            action: chosen.action.clone(),
+            responder: chosen.responder.clone(),
+            target: chosen.target.clone(),
+            digest: chosen.digest.clone(),
+            parameters: BTreeMap::new(),
+            recipients: Vec::new(),
+            undo: chosen.undo.clone(),
+            cancel_of: None,
+            answer_by: Some(answer_by),
+            not_after: answer_by,
+            summary: format!("{} on {}", chosen.action, chosen.target.canonical()),
+        };
+        self.send(order, step);
+        step.tell(self, format!("{} sent to {}", chosen.action, chosen.responder));
+        step.enter(self, Phase::AwaitingExecutor);
+    }
+
+    /// The case's ticket, once per generation; then it is the owner's.
+    pub(super) fn open_ticket(&mut self, why: Option<&str>, step: &mut Step<'_>) {
+        let summary = why.map_or_else(|| self.lead.title.clone(), str::to_owned);
+        self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
+        step.enter(self, Phase::AwaitingOwner);
+    }
+
+    fn open_incident(&mut self, step: &mut Step<'_>) {
+        let summary = self.lead.title.clone();
+        self.send_once(ActionKind::Incident, &OPEN_INCIDENT, summary, step);
+        step.enter(self, Phase::AwaitingOwner);
+    }
+
+    fn send_also(&mut self, action: &SmolStr, step: &mut Step<'_>) {
+        let kind = match action.as_str() {
+            "open_ticket" => ActionKind::Ticket,
+            "open_incident" => ActionKind::Incident,
+            _ => ActionKind::Notify,
+        };
+        self.send_once(kind, action, self.lead.title.clone(), step);
+    }
+
+    fn send_once(&mut self, kind: ActionKind, action: &SmolStr, summary: String, step: &mut Step<'_>) {
+        if self.commands.iter().any(|c| c.generation == self.generation && c.action == *action) {
+            return;
+        }
+        let rule = step.rules.policy.actions.get(action);
+        let within = rule.map_or(TICKET_ANSWER, |r| r.answer_within);
+        let queue = self.owner.as_ref().and_then(|o| o.queue.clone());
+        let order = Order {
+            kind,
+            action: action.clone(),
+            responder: rule.map_or_else(|| SmolStr::new_static("tickets"), |r| r.by.clone()),
+            target: self.resource_target(),
+            digest: String::new(),
+            parameters: self.ticket_parameters(queue),
+            recipients: self.owner.iter().map(|o| o.id.clone()).collect(),
+            undo: None,
+            cancel_of: None,
+            answer_by: Some(step.now.plus(within)),
+            not_after: step.now.plus(within),
+            summary,
+        };
+        self.send(order, step);
+        step.tell(self, format!("{action} sent"));
+    }
+
+    /// Tells every ticket of this generation what the case waits for now.
+    pub(super) fn update_tickets(&mut self, action: &'static str, summary: &str, step: &mut Step<'_>) {
+        let tickets: Vec<(ActionKind, SmolStr, Option<String>)> = self
+            .commands
+            .iter()
+            .filter(|c| c.generation == self.generation && matches!(c.kind, ActionKind::Ticket | ActionKind::Incident))
+            .map(|c| (c.kind, c.responder.clone(), c.reference.clone()))
+            .collect();
+        for (kind, responder, reference) in tickets {
+            let mut parameters = self.ticket_parameters(self.owner.as_ref().and_then(|o| o.queue.clone()));
+            if let Some(reference) = reference {
+                parameters.insert("reference".to_owned(), reference);
+            }
+            let mut order = Order::notice(step.now, action, Vec::new(), summary.to_owned());
+            order.kind = kind;
+            order.responder = responder;
+            order.target = self.resource_target();
+            order.parameters = parameters;
+            self.send(order, step);
+        }
+    }
+
+    fn ticket_parameters(&self, queue: Option<SmolStr>) -> BTreeMap<String, String> {
+        let mut parameters = BTreeMap::new();
+        parameters.insert("asset".to_owned(), self.resource_line());
+        if let Some(queue) = queue {
+            parameters.insert("queue".to_owned(), queue.to_string());
+        }
+        if let Some(due) = self.deadlines.remediate {
+            parameters.insert("due".to_owned(), due.to_string());
+        }
+        if let Some(bottleneck) = &self.bottleneck {
+            parameters.insert("waiting_for".to_owned(), format!("{} {}", bottleneck.kind, bottleneck.who));
+            parameters.insert("next_step".to_owned(), bottleneck.next_step.clone());
+        }
+        parameters
+    }
+
+    pub(super) fn resource_target(&self) -> Target {
+        let resource = &self.lead.resource;
+        let mut fields = BTreeMap::new();
+        fields.insert("resource.type".to_owned(), resource.kind.to_string());
+        fields.insert("resource.id".to_owned(), resource.id.to_string());
+        if let Some(account) = &resource.account {
+            fields.insert("resource.account".to_owned(), account.to_string());
+        }
+        Target { kind: SmolStr::new_static("resource"), fields }
+    }
+
+    pub(super) fn resource_line(&self) -> String {
+        let resource = &self.lead.resource;
+        let account = resource.account.as_deref().map(|a| format!(" in {a}")).unwrap_or_default();
+        format!("{} {}{account}", resource.kind, resource.name.as_ref().unwrap_or(&resource.id))
+    }
+}
+
+fn verify_terms(playbook: &Playbook) -> VerifyTerms {
+    playbook.verify.as_ref().map_or_else(VerifyTerms::default, |v| VerifyTerms {
+        by: Some(v.by.clone()),
+        within_ms: v.within.as_millis(),
+        tries: v.tries,
+        gone: v.gone.iter().map(|(field, value)| (field.to_string(), value.to_string())).collect(),
+        healthy: !v.healthy.is_empty(),
+        undo: v.if_unhealthy == crate::policy::IfUnhealthy::Undo,
+    })
+}

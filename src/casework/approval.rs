@@ -1,0 +1,205 @@
+//! Approvals: asking, counting, silence, rejection. An approval binds case, generation, action and digest.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::command::Order;
+use super::decide::{Chosen, Decision};
+use super::refusal::Refusal;
+use super::state::{Approval, Case, Phase};
+use super::step::{Step, reason};
+use crate::finding::Attr;
+use crate::metrics::{ApprovalOutcome, Observation};
+use crate::time::Span;
+use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
+
+impl Case {
+    pub(super) fn ask_approval(&mut self, decision: &Decision, step: &mut Step<'_>) {
+        let (Some(ask), Some(chosen)) = (&decision.ask, &decision.act) else {
+            self.open_ticket(decision.withheld.as_deref(), step);
+            return;
+        };
+        let expires = step.now.plus(ask.expires);
+        let approval = Approval {
+            rule: ask.rule.clone(),
+            digest: chosen.digest.clone(),
+            action: chosen.action.clone(),
+            target: chosen.target.clone(),
+            asked: ask.asked.clone(),
+            need: ask.need.max(1),
+            given: Vec::new(),
+            asked_at: step.now,
+            remind_at: ask.remind.map(|every| step.now.plus(every)).filter(|at| *at < expires),
+            remind_every_ms: ask.remind.map_or(0, Span::as_millis),
+            expires,
+            term_ms: ask.expires.as_millis(),
+            if_silent: ask.if_silent.clone(),
+            keep_if_rejected: ask.keep_if_rejected,
+            command_id: String::new(),
+        };
+        self.send_request(approval, "may it be done?", step);
+        step.enter(self, Phase::AwaitingApproval);
+    }
+
+    fn send_request(&mut self, mut approval: Approval, question: &str, step: &mut Step<'_>) {
+        let mut parameters = BTreeMap::new();
+        parameters.insert("need".to_owned(), approval.need.to_string());
+        parameters.insert("expires".to_owned(), approval.expires.to_string());
+        let order = Order {
+            kind: ActionKind::Approve,
+            action: approval.action.clone(),
+            responder: SmolStr::new_static("approvals"),
+            target: approval.target.clone(),
+            digest: approval.digest.clone(),
+            parameters,
+            recipients: approval.asked.clone(),
+            undo: None,
+            cancel_of: None,
+            answer_by: Some(approval.expires),
+            not_after: approval.expires,
+            summary: format!("{} on {}: {question}", approval.action, approval.target.canonical()),
+        };
+        approval.command_id = self.send(order, step);
+        step.tell(self, format!("{} asked to approve {}", approval.asked.join(", "), approval.action));
+        self.approval = Some(approval);
+    }
+
+    pub(super) fn approved(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let person = self.may_answer(said, step)?;
+        let approval = self.approval.as_mut().ok_or(Refusal::NotWaiting("not awaiting approval"))?;
+        if approval.given.contains(&person) {
+            return Err(Refusal::Double(person));
+        }
+        approval.given.push(person.clone());
+        let enough = approval.given.len() >= usize::try_from(approval.need).unwrap_or(usize::MAX);
+        step.tell(self, format!("approved by {person}"));
+        self.acknowledge(step);
+        if enough {
+            self.carry_out_approved(step);
+        }
+        Ok(())
+    }
+
+    fn carry_out_approved(&mut self, step: &mut Step<'_>) {
+        let Some(approval) = self.approval.take() else { return };
+        self.close_request(&approval, step);
+        self.stage_approval(&approval, step);
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Approved });
+        let Some(rule) = step.rules.policy.actions.get(&approval.action) else {
+            self.failed_before = Some(SmolStr::new_static("the approved action left the policy"));
+            self.open_ticket(Some("approved, but the policy no longer has the action"), step);
+            return;
+        };
+        let chosen = super::decide::chosen(&approval.action, rule, approval.target.clone());
+        if chosen.digest != approval.digest {
+            self.failed_before = Some(SmolStr::new_static("the action changed under the approval"));
+            self.open_ticket(Some("approved, but the policy has changed the action since"), step);
+            return;
+        }
+        step.noted(self, "approved", vec![reason("approved", format!("by {}", approval.given.join(", ")))]);
+        self.execute(&chosen, step);
+    }
+
+    pub(super) fn rejected(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let person = self.may_answer(said, step)?;
+        let why = said.feedback.reason.clone().ok_or(Refusal::Missing("reason"))?;
+        let Some(approval) = self.approval.take() else { return Err(Refusal::NotWaiting("not awaiting approval")) };
+        self.close_request(&approval, step);
+        self.stage_approval(&approval, step);
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Rejected });
+        step.tell(self, format!("rejected by {person}: {why}"));
+        step.noted(self, "rejected", vec![reason("rejected", format!("by {person}: {why}"))]);
+        self.acknowledge(step);
+        self.failed_before = Some(SmolStr::new_static("rejected by the approver"));
+        if approval.keep_if_rejected {
+            step.enter(self, Phase::AwaitingOwner);
+        } else {
+            self.open_ticket(Some(&format!("{} was rejected by {person}: {why}", approval.action)), step);
+        }
+        Ok(())
+    }
+
+    /// Who answers, if that person may: asked, in time, on the right digest, and not the one whose doing it is.
+    fn may_answer(&self, said: &SignedFeedback, step: &Step<'_>) -> Result<SmolStr, Refusal> {
+        let Actor { id, kind } = said.actor.clone();
+        let verdict = said.feedback.kind.as_str();
+        if kind != ActorKind::Person {
+            return Err(Refusal::NotAllowed { id, kind, verdict, needed: "a person who was asked" });
+        }
+        let approval = self.approval.as_ref().ok_or(Refusal::NotWaiting(self.phase.as_str()))?;
+        if said.received_at > approval.expires {
+            return Err(Refusal::Expired(approval.expires));
+        }
+        let digest = said.feedback.digest.clone().ok_or(Refusal::Missing("digest"))?;
+        if digest != approval.digest {
+            return Err(Refusal::WrongDigest { said: digest, asked: approval.digest.clone() });
+        }
+        let catalog = &step.rules.catalog;
+        if !approval.asked.iter().any(|asked| catalog.is_member(&id, asked)) {
+            return Err(Refusal::NotAsked(id, approval.asked.join(", ")));
+        }
+        let own_doing = self.lead.attributes.get(Attr::ActorId).and_then(|actor| catalog.person(actor));
+        if own_doing.is_some_and(|p| p.id == id) && verdict == "approved" {
+            return Err(Refusal::SelfApproved(id));
+        }
+        Ok(id)
+    }
+
+    /// The request is answered; its command expects no other answer.
+    fn close_request(&mut self, approval: &Approval, step: &mut Step<'_>) {
+        if let Some(command) = self.commands.iter_mut().find(|c| c.command_id == approval.command_id) {
+            command.state = super::state::CommandState::Executed;
+            command.answer_by = None;
+            command.actor = Some(step.actor.clone());
+        }
+    }
+
+    pub(super) fn remind_approvers(&mut self, step: &mut Step<'_>) {
+        let Some(approval) = self.approval.as_mut() else { return };
+        let every = Span::millis(approval.remind_every_ms.max(1));
+        let mut next = approval.remind_at.unwrap_or(step.now);
+        while next <= step.now {
+            next = next.plus(every);
+        }
+        approval.remind_at = Some(next).filter(|at| *at < approval.expires);
+        let (asked, action, expires) = (approval.asked.clone(), approval.action.clone(), approval.expires);
+        let summary = format!("reminder: {action} waits for your approval until {expires}");
+        self.send(Order::notice(step.now, "remind", asked, summary), step);
+    }
+
+    /// Silence: the backup is asked once, on the same terms; then a person takes over by ticket.
+    pub(super) fn approval_silent(&mut self, step: &mut Step<'_>) {
+        let Some(mut approval) = self.approval.take() else { return };
+        let id = approval.command_id.clone();
+        self.withdraw(|c| c.command_id == id, "nobody answered in time", step);
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Expired });
+        match approval.if_silent.take() {
+            Some(backup) if !approval.asked.contains(&backup) => {
+                step.tell(self, format!("nobody answered; {backup} is asked"));
+                step.noted(self, "approval_silent", vec![reason("silent", format!("{} said nothing; {backup} is asked", approval.asked.join(", ")))]);
+                let term = Span::millis(approval.term_ms);
+                approval.asked = vec![backup];
+                approval.asked_at = step.now;
+                approval.expires = step.now.plus(term);
+                approval.remind_at = (approval.remind_every_ms > 0)
+                    .then(|| step.now.plus(Span::millis(approval.remind_every_ms)))
+                    .filter(|at| *at < approval.expires);
+                self.send_request(approval, "nobody else answered; may it be done?", step);
+            }
+            _ => {
+                self.failed_before = Some(SmolStr::new_static("nobody answered the request for approval"));
+                step.noted(self, "approval_silent", vec![reason("silent", "nobody answered; a person takes over by ticket")]);
+                self.open_ticket(Some(&format!("{} was never approved: nobody answered", approval.action)), step);
+                self.start_escalation("approval_silent", step);
+            }
+        }
+    }
+
+    /// Takes the request back because it is moot.
+    pub(super) fn drop_approval(&mut self, why: &str, step: &mut Step<'_>) {
+        if let Some(approval) = self.approval.take() {
+            self.withdraw(|c| c.command_id == approval.command_id, why, step);
+        }
+    }
+}

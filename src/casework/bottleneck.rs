@@ -1,0 +1,88 @@
+//! The bottleneck: what an open case waits for right now. Every open case has exactly one.
+
+use smol_str::SmolStr;
+
+use super::state::{Case, CommandState, Findings, Phase};
+use super::step::Step;
+use crate::metrics::{Observation, Waiting};
+use crate::wire::{Bottleneck, BottleneckKind};
+
+impl Case {
+    /// Derives the bottleneck; a change of it is an update to the case's tickets.
+    pub(super) fn settle(&mut self, findings: &Findings, step: &mut Step<'_>) {
+        let _ = findings;
+        let before = self.bottleneck.take();
+        let from = before.as_ref().map(|b| self.waiting(b.kind));
+        let now = self.waits_for();
+        self.bottleneck = now.map(|(kind, who, next_step)| {
+            let same = before.as_ref().filter(|b| b.kind == kind && b.who == who);
+            Bottleneck { kind, who, next_step, since: same.map_or(step.now, |b| b.since) }
+        });
+        let to = self.bottleneck.as_ref().map(|b| self.waiting(b.kind));
+        if from != to {
+            step.observe(Observation::Moved { from, to });
+        }
+        let Some(bottleneck) = self.bottleneck.clone() else { return };
+        let moved = before.as_ref().is_some_and(|b| b.kind != bottleneck.kind || b.who != bottleneck.who);
+        if moved {
+            let summary = format!("now waits for {} {}: {}", bottleneck.kind, bottleneck.who, bottleneck.next_step);
+            self.update_tickets("update_ticket", &summary, step);
+        }
+    }
+
+    fn waiting(&self, bottleneck: BottleneckKind) -> Waiting {
+        Waiting { bottleneck, risk: self.risk.clone(), detected_at: self.detected_at }
+    }
+
+    /// Where the gauges have it; none once closed.
+    pub fn waiting_now(&self) -> Option<Waiting> {
+        self.bottleneck.as_ref().map(|b| self.waiting(b.kind))
+    }
+
+    fn owner_id(&self) -> SmolStr {
+        self.owner.as_ref().map_or_else(|| SmolStr::new_static("nobody"), |o| o.id.clone())
+    }
+
+    fn waits_for(&self) -> Option<(BottleneckKind, SmolStr, String)> {
+        let withheld = || self.withheld.clone();
+        let operator = SmolStr::new_static("operator");
+        Some(match self.phase {
+            Phase::ClosedVerified | Phase::Stub => return None,
+            Phase::Observing => {
+                (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "observed only: repair it, or raise the ceiling".to_owned()))
+            }
+            Phase::Held => (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "assign it to somebody".to_owned())),
+            Phase::AwaitingBudget => {
+                let budget = self.budget.as_ref().and_then(|b| b.asks.iter().find(|a| !a.granted));
+                let who = budget.map(|a| a.budget.clone()).unwrap_or_default();
+                (BottleneckKind::Budget, who, "the budget answers within a minute, else an approver is asked".to_owned())
+            }
+            Phase::AwaitingApproval => {
+                let (who, step) = self.approval.as_ref().map_or_else(
+                    || (self.owner_id(), "approve or reject".to_owned()),
+                    |a| (a.asked.join(", ").into(), format!("approve or reject {} until {}", a.action, a.expires)),
+                );
+                (BottleneckKind::Approver, who, step)
+            }
+            Phase::AwaitingExecutor => match self.commands.iter().rev().find(|c| c.enforces() && c.is_out()) {
+                Some(c) if c.state == CommandState::Cancelling => {
+                    (BottleneckKind::Executor, c.responder.clone(), format!("say whether {} was done before it was withdrawn", c.action))
+                }
+                Some(c) => (BottleneckKind::Executor, c.responder.clone(), format!("carry out {} and say so", c.action)),
+                None => (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "switch enforcement on".to_owned())),
+            },
+            Phase::AwaitingOwner => (
+                BottleneckKind::Owner,
+                self.owner_id(),
+                self.lead.recommended_action.clone().unwrap_or_else(|| "repair the cause, then say `repaired`".to_owned()),
+            ),
+            Phase::AwaitingVerification => {
+                let who = self.verification.as_ref().map_or_else(
+                    || self.lead.source.clone(),
+                    |v| v.by.clone(),
+                );
+                (BottleneckKind::Verifier, who, "look whether the risk is gone, and say so".to_owned())
+            }
+        })
+    }
+}

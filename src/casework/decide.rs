@@ -1,0 +1,466 @@
+//! The decision: for one case, the smallest safe action, with every reason.
+//!
+//! One pure function. Its complete argument, with the digests of the rules, is in the receipt, so that
+//! the same decision can be taken again years later. It never looks at a clock, a state or a topic.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::state::{BudgetAsk, CasePath};
+use crate::facts::{Context, Facts, Field, Value};
+use crate::finding::Finding;
+use crate::ids::{CaseUid, Generation, Identity};
+use crate::policy::{ActionRule, Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules};
+use crate::time::{EventTime, Span, WallTime};
+use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp, Target};
+
+/// What the budgets said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetAnswer {
+    /// Nobody was asked.
+    NotAsked,
+    /// All of them granted the action with this digest.
+    Granted(String),
+    /// This one is spent, or didn't answer in time.
+    Denied(SmolStr),
+}
+
+/// Everything a decision depends on, beside the rules that `rules` names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// The case.
+    pub uid: CaseUid,
+    /// Its tenant.
+    pub tenant: SmolStr,
+    /// Its generation.
+    pub generation: Generation,
+    /// The finding that stands for the case.
+    pub lead: Finding,
+    /// What the catalog knows.
+    pub context: Context,
+    /// An owner that a person set.
+    pub assigned_owner: Option<OwnerRef>,
+    /// Start of the exposure clock.
+    pub detected_at: EventTime,
+    /// Last observation of the exposure.
+    pub last_observed: EventTime,
+    /// Now.
+    pub now: WallTime,
+    /// Ceiling of the run configuration.
+    pub ceiling: Ceiling,
+    /// Whether the kill switch lets enforcement through.
+    pub enforcement_on: bool,
+    /// Observations before it are backlog: standing cases, no actions.
+    pub start_from: Option<EventTime>,
+    /// What the budgets said.
+    pub budget: BudgetAnswer,
+    /// An earlier try of the same generation failed, with its reason: a person takes over.
+    pub failed_before: Option<SmolStr>,
+    /// Digests of the rules.
+    pub rules: RulesStamp,
+}
+
+/// An action that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Policy's name of the action.
+    pub action: SmolStr,
+    /// Responder.
+    pub responder: SmolStr,
+    /// What it acts on.
+    pub target: Target,
+    /// Digest over action, target and parameters.
+    pub digest: String,
+    /// How long the responder has.
+    pub answer_within: Span,
+    /// What takes it back.
+    pub undo: Option<SmolStr>,
+}
+
+/// Who is asked for an approval, and on which terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Rule of the policy.
+    pub rule: SmolStr,
+    /// Who may answer.
+    pub asked: Vec<SmolStr>,
+    /// How many must.
+    pub need: u32,
+    /// Time between reminders.
+    pub remind: Option<Span>,
+    /// Time until silence is an answer.
+    pub expires: Span,
+    /// Who is asked next.
+    pub if_silent: Option<SmolStr>,
+    /// Whether a rejection keeps the case where it is.
+    pub keep_if_rejected: bool,
+}
+
+/// What was decided, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The path.
+    pub path: CasePath,
+    /// Playbook; `default` where none matched.
+    pub playbook: SmolStr,
+    /// Risk class; `default` where none matched.
+    pub risk: SmolStr,
+    /// Owner.
+    pub owner: Option<OwnerRef>,
+    /// The action of the path.
+    pub act: Option<Chosen>,
+    /// Other actions that go out at once.
+    pub also: Vec<SmolStr>,
+    /// For path approve.
+    pub ask: Option<Ask>,
+    /// For path enforce: budgets to be asked first.
+    pub budgets: Vec<BudgetAsk>,
+    /// The case is backlog.
+    pub standing: bool,
+    /// For a person: what holds while the action is withheld.
+    pub withheld: Option<String>,
+    /// Rules that matched.
+    pub matched: Vec<MatchedRule>,
+    /// Why, in the order in which it was weighed.
+    pub reasons: Vec<Reason>,
+    /// Facts that were looked at.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// Name of the playbook and risk class where none of the policy's matches.
+pub const DEFAULT: SmolStr = SmolStr::new_static("default");
+
+/// Takes the decision.
+pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
+    let policy = &*rules.policy;
+    let facts = Facts { finding: &argument.lead, context: &argument.context };
+    let playbook = policy.playbook(&facts);
+    let risk = policy.risk(&facts);
+    let owner = argument.assigned_owner.clone().or_else(|| rules.catalog.owner(&policy.owners, &facts, argument.now));
+    let mut weighing = Weighing::new(playbook, risk);
+    weighing.note_facts(&facts);
+    weighing.owner(owner.as_ref());
+
+    let chosen = match weighing.choose(policy, playbook, &facts) {
+        Ok(chosen) => chosen,
+        Err(field) => {
+            weighing.at_most(CasePath::Ticket, "unknown_target", format!("{field} is unknown, so the action has no target"));
+            None
+        }
+    };
+    weighing.context(&facts, owner.as_ref());
+    weighing.age(argument, playbook, policy.greatest_age);
+    if let Some(cause) = &argument.failed_before {
+        weighing.at_most(CasePath::Ticket, "failed_before", format!("the last try ended in: {cause}; a person takes over"));
+    }
+    if !argument.enforcement_on {
+        weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
+    }
+    let budgets = weighing.budgets(policy, chosen.as_ref(), argument, &facts);
+    let ask = weighing.ask(rules, playbook, owner.as_ref());
+    weighing.ceilings(policy, argument.ceiling, &facts);
+    let standing = weighing.backlog(argument);
+    weighing.finish(policy, playbook, risk, owner, chosen, ask, budgets, standing)
+}
+
+/// The path so far and what was said for it; it only ever becomes more careful.
+struct Weighing {
+    path: CasePath,
+    wanted: CasePath,
+    reasons: Vec<Reason>,
+    matched: Vec<MatchedRule>,
+    facts: BTreeMap<String, String>,
+}
+
+/// From careful to bold. An incident calls people and changes nothing, so it stands beside a ticket.
+const fn boldness(path: CasePath) -> u8 {
+    match path {
+        CasePath::Observe => 0,
+        CasePath::Ticket | CasePath::Incident => 1,
+        CasePath::Approve => 2,
+        CasePath::Enforce => 3,
+    }
+}
+
+const fn path_of(path: Path) -> CasePath {
+    match path {
+        Path::Enforce => CasePath::Enforce,
+        Path::Approve => CasePath::Approve,
+        Path::Ticket => CasePath::Ticket,
+        Path::Incident => CasePath::Incident,
+    }
+}
+
+const fn most_under(ceiling: Ceiling) -> CasePath {
+    match ceiling {
+        Ceiling::Observe => CasePath::Observe,
+        Ceiling::Ticket => CasePath::Ticket,
+        Ceiling::Approve => CasePath::Approve,
+        Ceiling::Enforce => CasePath::Enforce,
+    }
+}
+
+impl Weighing {
+    fn new(playbook: Option<&Playbook>, risk: Option<&RiskClass>) -> Self {
+        let wanted = playbook.map_or(CasePath::Ticket, |p| path_of(p.path));
+        let mut this =
+            Self { path: wanted, wanted, reasons: Vec::new(), matched: Vec::new(), facts: BTreeMap::new() };
+        match playbook {
+            Some(p) => {
+                this.matched("playbook", &p.id);
+                this.reason("playbook", format!("playbook {} wants {wanted}", p.id));
+            }
+            None => this.reason("no_playbook", "no playbook matches, so it gets a ticket".to_owned()),
+        }
+        if let Some(r) = risk {
+            this.matched("risk", &r.id);
+        }
+        this
+    }
+
+    fn matched(&mut self, kind: &'static str, id: &SmolStr) {
+        self.matched.push(MatchedRule { kind: SmolStr::new_static(kind), id: id.clone() });
+    }
+
+    fn reason(&mut self, code: &'static str, text: String) {
+        self.reasons.push(Reason { code: SmolStr::new_static(code), text });
+    }
+
+    fn at_most(&mut self, most: CasePath, code: &'static str, text: String) {
+        if boldness(self.path) > boldness(most) {
+            self.path = most;
+            self.reason(code, format!("{text}: {most} instead"));
+        }
+    }
+
+    fn note_facts(&mut self, facts: &Facts<'_>) {
+        for (name, field) in Field::FIXED {
+            let text = match facts.get(field) {
+                Value::Unknown => continue,
+                Value::Text(text) => text.to_owned(),
+                Value::Number(n) => n.to_string(),
+                Value::Severity(s) => s.as_str().to_owned(),
+                Value::Exposure(e) => e.to_string(),
+            };
+            self.facts.insert((*name).to_owned(), text);
+        }
+        for (attr, value) in facts.finding.attributes.iter() {
+            self.facts.insert(attr.as_str().to_owned(), value.to_owned());
+        }
+    }
+
+    fn owner(&mut self, owner: Option<&OwnerRef>) {
+        match owner {
+            Some(o) => {
+                self.matched("owner", &o.source.clone());
+                self.reason("owner", format!("owner {} by {}", o.id, o.source));
+            }
+            None => self.reason("no_owner", "nobody is known to own it".to_owned()),
+        }
+    }
+
+    fn choose(&self, policy: &Policy, playbook: Option<&Playbook>, facts: &Facts<'_>) -> Result<Option<Chosen>, Field> {
+        let Some(act) = playbook.and_then(|p| p.act.as_ref()) else { return Ok(None) };
+        let Some(rule) = policy.actions.get(&act.action) else { return Ok(None) };
+        let target = policy.target(&act.target, facts)?;
+        Ok(Some(chosen(&act.action, rule, target)))
+    }
+
+    /// Missing context: one step more careful, however much is missing.
+    fn context(&mut self, facts: &Facts<'_>, owner: Option<&OwnerRef>) {
+        let mut missing = Vec::new();
+        match owner {
+            None => missing.push("no owner".to_owned()),
+            Some(o) if o.source == "fallback" => missing.push(format!("no owner but the fallback {}", o.id)),
+            Some(o) if o.stale => missing.push(format!("the catalog's entry for {} is too old", o.id)),
+            Some(_) => {}
+        }
+        if facts.get(&Field::Environment) == Value::Unknown {
+            missing.push("the environment is unknown".to_owned());
+        }
+        if missing.is_empty() {
+            return;
+        }
+        let text = missing.join(", ");
+        match self.path {
+            CasePath::Enforce => self.at_most(CasePath::Approve, "missing_context", text),
+            CasePath::Approve => self.at_most(CasePath::Ticket, "missing_context", text),
+            _ => {}
+        }
+    }
+
+    fn age(&mut self, argument: &Argument, playbook: Option<&Playbook>, greatest: Span) {
+        let now = argument.now.as_event();
+        let age = now.since(argument.detected_at);
+        if age > greatest {
+            self.at_most(CasePath::Approve, "too_old", format!("first detected {age} ago, beyond the greatest age {greatest}"));
+        }
+        let seen = now.since(argument.last_observed);
+        if let Some(limit) = playbook.and_then(|p| p.act.as_ref()).and_then(|a| a.if_seen_within)
+            && seen > limit
+        {
+            self.at_most(CasePath::Approve, "not_seen_lately", format!("last seen {seen} ago, not within {limit}"));
+        }
+    }
+
+    fn budgets(&mut self, policy: &Policy, chosen: Option<&Chosen>, argument: &Argument, facts: &Facts<'_>) -> Vec<BudgetAsk> {
+        let (CasePath::Enforce, Some(chosen)) = (self.path, chosen) else { return Vec::new() };
+        if let BudgetAnswer::Denied(id) = &argument.budget {
+            self.matched("budget", id);
+            self.at_most(CasePath::Approve, "budget_spent", format!("budget {id} is spent"));
+            return Vec::new();
+        }
+        match policy.budgets(&chosen.action, facts) {
+            Err(field) => {
+                self.at_most(CasePath::Approve, "missing_context", format!("{field} is unknown, so no budget can be asked"));
+                Vec::new()
+            }
+            Ok(_) if argument.budget == BudgetAnswer::Granted(chosen.digest.clone()) => Vec::new(),
+            Ok(asked) => asked
+                .into_iter()
+                .map(|(rule, scope)| BudgetAsk {
+                    key: budget_key(&argument.tenant, &rule.id, &scope),
+                    budget: rule.id.clone(),
+                    scope,
+                    limit: rule.limit,
+                    within_ms: rule.within.as_millis(),
+                    request: String::new(),
+                    granted: false,
+                })
+                .collect(),
+        }
+    }
+
+    fn ask(&mut self, rules: &Rules, playbook: Option<&Playbook>, owner: Option<&OwnerRef>) -> Option<Ask> {
+        if self.path != CasePath::Approve {
+            return None;
+        }
+        let rule = playbook.and_then(|p| p.approve.as_ref()).and_then(|id| rules.policy.approvals.get(id));
+        let Some(rule) = rule else {
+            self.at_most(CasePath::Ticket, "no_approval_rule", "the playbook names nobody to approve".to_owned());
+            return None;
+        };
+        let resolve = |recipient: &Recipient| rules.catalog.resolve(recipient, owner);
+        let mut asked: Vec<SmolStr> = Vec::new();
+        for id in rule.ask.iter().filter_map(resolve) {
+            if !asked.contains(&id) {
+                asked.push(id);
+            }
+        }
+        if asked.is_empty() {
+            self.at_most(CasePath::Ticket, "no_approver", format!("nobody of approval {} is known", rule.id));
+            return None;
+        }
+        Some(Ask {
+            rule: rule.id.clone(),
+            asked,
+            need: rule.need,
+            remind: rule.remind,
+            expires: rule.expires,
+            if_silent: rule.if_silent.as_ref().and_then(resolve),
+            keep_if_rejected: rule.if_rejected == crate::policy::IfRejected::Keep,
+        })
+    }
+
+    /// The lowest of policy, run configuration and protection wins over everything.
+    fn ceilings(&mut self, policy: &Policy, run: Ceiling, facts: &Facts<'_>) {
+        let policy_most = most_under(policy.ceiling);
+        self.at_most(policy_most, "ceiling", format!("the policy's ceiling is {policy_most}"));
+        let run_most = most_under(run);
+        self.at_most(run_most, "ceiling", format!("the run configuration's ceiling is {run_most}"));
+        if let Some(protect) = policy.protect(facts) {
+            let most = most_under(protect.ceiling);
+            self.matched("protect", &protect.id);
+            self.at_most(most, "protected", format!("protected ({})", protect.reason));
+        }
+    }
+
+    fn backlog(&mut self, argument: &Argument) -> bool {
+        let standing = argument.start_from.is_some_and(|from| argument.last_observed < from);
+        if standing {
+            self.at_most(
+                CasePath::Observe,
+                "backlog",
+                format!("last seen {} and so before the start: a standing case", argument.last_observed),
+            );
+        }
+        standing
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn finish(
+        self,
+        policy: &Policy,
+        playbook: Option<&Playbook>,
+        risk: Option<&RiskClass>,
+        owner: Option<OwnerRef>,
+        chosen: Option<Chosen>,
+        ask: Option<Ask>,
+        budgets: Vec<BudgetAsk>,
+        standing: bool,
+    ) -> Decision {
+        let acts = matches!(self.path, CasePath::Approve | CasePath::Enforce);
+        let demoted = self.path != self.wanted;
+        let withheld = (demoted && !matches!(self.path, CasePath::Approve)).then(|| {
+            let what = chosen.as_ref().map_or_else(|| self.wanted.to_string(), |c| format!("{} {}", self.wanted, c.action));
+            let why = self.reasons.last().map_or("", |reason| reason.text.as_str());
+            let meanwhile = chosen.as_ref().and_then(|c| policy.actions.get(&c.action)).and_then(|a| a.meanwhile.as_deref());
+            match meanwhile {
+                Some(holds) => format!("withheld: {what} ({why}); meanwhile: {holds}"),
+                None => format!("withheld: {what} ({why})"),
+            }
+        });
+        Decision {
+            path: self.path,
+            playbook: playbook.map_or(DEFAULT, |p| p.id.clone()),
+            risk: risk.map_or(DEFAULT, |r| r.id.clone()),
+            owner,
+            act: chosen.filter(|_| acts),
+            also: playbook.map(|p| p.also.clone()).unwrap_or_default(),
+            ask: ask.filter(|_| self.path == CasePath::Approve),
+            budgets: if self.path == CasePath::Enforce { budgets } else { Vec::new() },
+            standing,
+            withheld,
+            matched: self.matched,
+            reasons: self.reasons,
+            facts: self.facts,
+        }
+    }
+}
+
+/// An action with its digest.
+pub fn chosen(name: &SmolStr, rule: &ActionRule, target: Target) -> Chosen {
+    Chosen {
+        action: name.clone(),
+        responder: rule.by.clone(),
+        digest: digest(name, &target, &rule.by),
+        target,
+        answer_within: rule.answer_within,
+        undo: rule.undo.clone(),
+    }
+}
+
+/// What an approver signs: SHA-256 over action, responder and target, in hex.
+fn digest(action: &str, target: &Target, responder: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for part in [action, responder, &target.kind] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    for (name, value) in &target.fields {
+        for part in [name, value] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Key of a budget's state.
+pub fn budget_key(tenant: &str, budget: &str, scope: &str) -> CaseUid {
+    CaseUid(Identity::of("budget").text(tenant).text(budget).text(scope).finish())
+}

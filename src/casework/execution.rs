@@ -1,0 +1,137 @@
+//! Answers to commands: executed, failed, cancelled, or silence. An answer is a claim, never closure.
+
+use smol_str::SmolStr;
+
+use super::refusal::Refusal;
+use super::state::{Case, CommandState, Fix, Phase};
+use super::step::{Step, reason};
+use crate::metrics::{Observation, SlaTarget};
+use crate::time::WallTime;
+use crate::wire::{ActionKind, ActorKind, FeedbackKind, SignedFeedback};
+
+impl Case {
+    /// Executed, failed or cancelled, for one command of this generation.
+    pub(super) fn command_answered(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
+        let generation = self.generation;
+        let command = self
+            .commands
+            .iter_mut()
+            .find(|c| c.command_id == id && c.generation == generation)
+            .ok_or_else(|| Refusal::UnknownCommand(id.clone()))?;
+        if !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown) {
+            return Err(Refusal::NotWaiting("the command was answered before"));
+        }
+        command.state = match said.feedback.kind {
+            FeedbackKind::Executed => CommandState::Executed,
+            FeedbackKind::Failed => CommandState::Failed,
+            _ => CommandState::Cancelled,
+        };
+        command.answer_by = None;
+        command.actor = Some(said.actor.clone());
+        if said.feedback.reference.is_some() {
+            command.reference.clone_from(&said.feedback.reference);
+        }
+        let (kind, state, responder, action) =
+            (command.kind, command.state, command.responder.clone(), command.action.clone());
+        let detail = said.feedback.reason.as_deref().or(said.feedback.reference.as_deref()).unwrap_or_default();
+        step.tell(self, format!("{action}: {state} {detail}").trim_end());
+        match (kind, state) {
+            (ActionKind::Enforce, CommandState::Executed) => {
+                let at = said.feedback.at.min(said.received_at);
+                self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
+            }
+            (ActionKind::Enforce, CommandState::Failed) => {
+                self.try_failed("the action failed", &format!("{action} failed: {detail}"), step);
+            }
+            (ActionKind::Enforce, CommandState::Cancelled) if self.phase == Phase::AwaitingExecutor => {
+                self.failed_before = Some(SmolStr::new_static("the action was withdrawn"));
+                self.open_ticket(Some(&format!("{action} was withdrawn; a person takes over")), step);
+            }
+            (ActionKind::Ticket | ActionKind::Incident, CommandState::Failed) => {
+                step.noted(self, "ticket_failed", vec![reason("ticket_failed", format!("{action} failed: {detail}"))]);
+                self.start_escalation("ticket_failed", step);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The owner says that the cause is repaired.
+    pub(super) fn repaired(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        if matches!(self.phase, Phase::AwaitingVerification) {
+            return Err(Refusal::NotWaiting(self.phase.as_str()));
+        }
+        self.return_budgets(step);
+        self.drop_approval("the owner says that it is repaired", step);
+        self.withdraw(super::state::Command::enforces, "the owner says that it is repaired", step);
+        step.tell(self, format!("{} says that it is repaired", said.actor.id));
+        self.acknowledge(step);
+        let at = said.feedback.at.min(said.received_at);
+        let responder = SmolStr::default();
+        self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
+        Ok(())
+    }
+
+    /// Somebody claims it is done; from here only a verification leads on.
+    pub(super) fn claim_fix(&mut self, fix: Fix, step: &mut Step<'_>) {
+        if !fix.uncertain {
+            self.stage_first_action_done(step);
+            if fix.by.kind != ActorKind::Person {
+                self.acknowledge(step);
+            }
+            self.sla_met(SlaTarget::Contain, step);
+            self.sla_met(SlaTarget::Remediate, step);
+        }
+        let uncertain_before = self.fix.as_ref().is_some_and(|f| f.uncertain);
+        self.fix = Some(fix);
+        if self.phase == Phase::AwaitingVerification && uncertain_before {
+            return;
+        }
+        self.ask_verification(step);
+    }
+
+    /// No answer in time: the action may have happened or not. Verify, never resend.
+    pub(super) fn command_silent(&mut self, command_id: &str, step: &mut Step<'_>) {
+        let Some(command) = self.commands.iter_mut().find(|c| c.command_id == command_id) else { return };
+        let withdrawn = command.state == CommandState::Cancelling;
+        command.state = CommandState::Unknown;
+        command.answer_by = None;
+        let (kind, action, responder) = (command.kind, command.action.clone(), command.responder.clone());
+        step.observe(Observation::Unanswered { kind });
+        step.tell(self, format!("{responder} did not answer {action} in time: outcome unknown"));
+        step.noted(self, "outcome_unknown", vec![reason("no_answer", format!("{responder} did not answer {action} in time"))]);
+        match kind {
+            ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {
+                let by = crate::wire::Actor { id: responder.clone(), kind: ActorKind::Executor };
+                self.claim_fix(Fix { at: step.now, by, responder, uncertain: true }, step);
+            }
+            ActionKind::Ticket | ActionKind::Incident => self.start_escalation("ticket_unanswered", step),
+            _ => {}
+        }
+    }
+
+    /// A try of this generation ended without success: a person takes over.
+    pub(super) fn try_failed(&mut self, cause: &'static str, summary: &str, step: &mut Step<'_>) {
+        self.failed_before = Some(SmolStr::new_static(cause));
+        self.fix = None;
+        step.noted(self, "try_failed", vec![reason("try_failed", summary)]);
+        self.open_ticket(Some(summary), step);
+        self.start_escalation(cause, step);
+    }
+
+    /// Somebody looks after it: escalation stops.
+    pub(super) fn acknowledge(&mut self, step: &mut Step<'_>) {
+        self.escalation = None;
+        if self.acknowledged_at.is_none() {
+            self.acknowledged_at = Some(step.now);
+            self.stage_acknowledged(step);
+            self.sla_met(SlaTarget::Acknowledge, step);
+        }
+    }
+
+    /// When evidence must be newer than this to count: the last fix, else nothing.
+    pub(super) fn fix_floor(&self) -> Option<WallTime> {
+        self.fix.as_ref().map(|fix| fix.at)
+    }
+}

@@ -1,0 +1,150 @@
+//! Feedback meets its case: who may say what, and what follows. A refusal is audited and changes nothing.
+
+use smol_str::SmolStr;
+
+use super::lifecycle::last_observed;
+use super::refusal::Refusal;
+use super::state::{Case, Findings, Phase};
+use super::step::{Step, reason};
+use super::verification::Looked;
+use crate::ids::Identity;
+use crate::limits;
+use crate::metrics::{Answer, Observation};
+use crate::wire::{ActorKind, FeedbackKind, SignedFeedback};
+
+impl Case {
+    /// Takes one answer.
+    pub(super) fn hear(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) {
+        let kind = said.feedback.kind;
+        let id = hash(&said.feedback.id);
+        if self.feedback_seen.contains(&id) {
+            step.observe(Observation::Answered { kind, answer: Answer::Repeated });
+            return;
+        }
+        match self.answer(said, findings, step) {
+            Ok(()) => {
+                if self.feedback_seen.len() >= limits::FEEDBACK_REMEMBERED {
+                    self.feedback_seen.remove(0);
+                }
+                self.feedback_seen.push(id);
+                if said.actor.kind == ActorKind::Person {
+                    self.human_touches = self.human_touches.saturating_add(1);
+                }
+                step.observe(Observation::Answered { kind, answer: Answer::Taken });
+            }
+            Err(refusal) => {
+                step.tell(self, format!("refused: {kind} ({refusal})"));
+                step.noted(self, "refused", vec![refusal.reason()]);
+                step.observe(Observation::Answered { kind, answer: Answer::Refused });
+            }
+        }
+    }
+
+    fn answer(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let feedback = &said.feedback;
+        if feedback.generation != self.generation {
+            return Err(Refusal::StaleGeneration { said: feedback.generation, is: self.generation });
+        }
+        let reopens = feedback.kind == FeedbackKind::VerificationFailed && self.phase == Phase::ClosedVerified;
+        let harmless = matches!(feedback.kind, FeedbackKind::Commented | FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled);
+        if !self.phase.is_open() && !reopens && !harmless {
+            return Err(Refusal::NotWaiting(self.phase.as_str()));
+        }
+        match feedback.kind {
+            FeedbackKind::Acknowledged => {
+                step.tell(self, "acknowledged");
+                self.acknowledge(step);
+                Ok(())
+            }
+            FeedbackKind::Assigned => self.assigned(said, step),
+            FeedbackKind::Approved => self.approved(said, step),
+            FeedbackKind::Rejected => self.rejected(said, step),
+            FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled => {
+                if self.phase.is_open() { self.command_answered(said, step) } else { self.late_answer(said, step) }
+            }
+            FeedbackKind::Repaired => self.repaired(said, step),
+            FeedbackKind::Verified => self.verified(said, findings, step),
+            FeedbackKind::VerificationFailed => self.failed_to_verify(said, findings, step),
+            FeedbackKind::Commented => {
+                let text = feedback.reason.clone().ok_or(Refusal::Missing("reason"))?;
+                step.tell(self, text);
+                Ok(())
+            }
+        }
+    }
+
+    fn assigned(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let (id, kind) = (said.actor.id.clone(), said.actor.kind);
+        if !matches!(kind, ActorKind::Person | ActorKind::Executor) {
+            return Err(Refusal::NotAllowed { id, kind, verdict: "assigned", needed: "a person or a ticket system" });
+        }
+        let assignee = said.feedback.assignee.clone().ok_or(Refusal::Missing("assignee"))?;
+        let Some(owner) = step.rules.catalog.owner_named(&assignee, "feedback") else {
+            return Err(Refusal::NotAsked(assignee.into(), "people and teams of the catalog".to_owned()));
+        };
+        step.tell(self, format!("assigned to {}", owner.id));
+        self.owner = Some(owner);
+        self.owner_assigned = true;
+        self.stage_assigned(step);
+        if self.phase == Phase::Held {
+            self.failed_before = Some(SmolStr::new_static("held as flapping"));
+            self.withheld = None;
+            self.path = super::state::CasePath::Ticket;
+            if step.site.ceiling > crate::policy::Ceiling::Observe && step.rules.policy.ceiling > crate::policy::Ceiling::Observe {
+                self.open_ticket(Some("came back too often; find the root cause"), step);
+            } else {
+                step.enter(self, Phase::AwaitingOwner);
+            }
+        }
+        Ok(())
+    }
+
+    fn verified(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
+        match self.look_at_verified(said, findings, step)? {
+            Looked::Gone(evidence) => self.close(&evidence, step),
+            Looked::StillThere(why) => self.still_there(&why, step),
+            Looked::Unhealthy(evidence) => self.unhealthy(&evidence, step),
+        }
+        Ok(())
+    }
+
+    fn failed_to_verify(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let (id, kind) = (said.actor.id.clone(), said.actor.kind);
+        if !matches!(kind, ActorKind::Verifier | ActorKind::Person) {
+            let verdict = "verification_failed";
+            return Err(Refusal::NotAllowed { id, kind, verdict, needed: "a verifier, or a person" });
+        }
+        let why = said.feedback.reason.clone().unwrap_or_else(|| format!("{id} still sees it"));
+        match self.phase {
+            Phase::ClosedVerified => {
+                let seen = said.feedback.at.min(said.received_at).as_event();
+                if self.evidence_at.is_some_and(|at| seen <= at) {
+                    let than = self.evidence_at.unwrap_or_default().as_wall();
+                    return Err(Refusal::OlderThanFix { seen: seen.as_wall(), than, what: "the evidence that closed it" });
+                }
+                self.reopen(&why, last_observed(findings).max(seen), step);
+            }
+            Phase::AwaitingVerification => self.still_there(&why, step),
+            other => return Err(Refusal::NotWaiting(other.as_str())),
+        }
+        Ok(())
+    }
+
+    /// A responder's answer after the end: kept for the record.
+    fn late_answer(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
+        let command = self.commands.iter_mut().find(|c| c.command_id == id).ok_or(Refusal::UnknownCommand(id))?;
+        if said.feedback.reference.is_some() {
+            command.reference.clone_from(&said.feedback.reference);
+        }
+        let action = command.action.clone();
+        let kind = said.feedback.kind;
+        step.tell(self, format!("{action}: {kind}, after the end"));
+        step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);
+        Ok(())
+    }
+}
+
+fn hash(id: &str) -> i64 {
+    i64::from_be_bytes(*Identity::of("feedback").text(id).finish().first_chunk::<8>().expect("16 bytes hold 8"))
+}

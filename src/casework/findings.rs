@@ -1,0 +1,97 @@
+//! A finding meets its case: repeat, change, too late, or new. And which finding stands for the case.
+//!
+//! The status of a finding is the last word of its source, by the source's own observation time.
+
+use super::state::{Findings, FindingState};
+use super::store::Store;
+use crate::finding::{Attr, Exposure, Finding, Status};
+use crate::ids::CaseUid;
+use crate::limits;
+use crate::metrics::Change;
+use crate::wire::FindingEvent;
+
+/// Hash as the changelog keeps it.
+fn change_of(finding: &Finding) -> i64 {
+    i64::from_be_bytes(finding.change_hash().to_be_bytes())
+}
+
+/// Writes an event into its finding. `None`: the case is full, the finding is only counted.
+pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent) -> Option<Change> {
+    let finding = &event.finding;
+    let observed_at = event.last_observed.max(finding.observed_at);
+    let open = finding.status == Status::Open;
+    if let Some(known) = store.touch_finding(uid, &finding.fingerprint) {
+        known.count = known.count.saturating_add(event.count);
+        if observed_at < known.observed_at {
+            if open {
+                known.last_open = known.last_open.max(Some(observed_at));
+            }
+            return Some(Change::Late);
+        }
+        known.observed_at = observed_at;
+        if open {
+            known.last_open = Some(observed_at);
+        }
+        let change = change_of(finding);
+        if change == known.change {
+            return Some(Change::Repeat);
+        }
+        known.change = change;
+        known.status = finding.status;
+        known.severity = finding.severity;
+        known.finding = Some(finding.clone());
+        return Some(Change::Changed);
+    }
+    if store.findings(uid).len() >= limits::FINDINGS_PER_CASE {
+        return None;
+    }
+    store.insert_finding(
+        uid,
+        FindingState {
+            fingerprint: finding.fingerprint,
+            change: change_of(finding),
+            status: finding.status,
+            severity: finding.severity,
+            observed_at,
+            last_open: open.then_some(observed_at),
+            count: event.count,
+            finding: Some(finding.clone()),
+        },
+    );
+    Some(Change::New)
+}
+
+/// The finding that stands for the case: the worst that still exposes (then the lowest fingerprint), with
+/// what the others know. `None` where nothing exposes any more: then the last one stays.
+pub(super) fn lead(findings: &Findings) -> Option<Finding> {
+    let exposing = || findings.values().filter(|f| f.exposes()).filter_map(|f| f.finding.as_ref());
+    let mut lead = exposing().max_by(|a, b| a.severity.cmp(&b.severity).then(b.fingerprint.cmp(&a.fingerprint)))?.clone();
+    for other in exposing() {
+        lead.confidence = lead.confidence.max(other.confidence);
+        lead.exposure = match (lead.exposure, other.exposure) {
+            (Some(a), Some(b)) => Some(Exposure::union(a, b)),
+            (a, b) => a.or(b),
+        };
+        lead.detected_at = lead.detected_at.min(other.detected_at);
+        lead.observed_at = lead.observed_at.max(other.observed_at);
+        lead.environment = lead.environment.take().or_else(|| other.environment.clone());
+        lead.recommended_action = lead.recommended_action.take().or_else(|| other.recommended_action.clone());
+        for (name, value) in &other.resource.tags {
+            if lead.resource.tags.len() < limits::TAGS {
+                lead.resource.tags.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        for link in &other.evidence {
+            if lead.evidence.len() < limits::EVIDENCE_LINKS && !lead.evidence.contains(link) {
+                lead.evidence.push(link.clone());
+            }
+        }
+        for (attr, value) in other.attributes.iter() {
+            let active = attr == Attr::CredentialState && value == "active";
+            if active || lead.attributes.get(attr).is_none() {
+                lead.attributes.set(attr, value);
+            }
+        }
+    }
+    Some(lead)
+}

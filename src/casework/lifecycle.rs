@@ -1,0 +1,358 @@
+//! Opening, deciding again, closing, reopening, forgetting.
+
+use smol_str::SmolStr;
+
+use super::command::Order;
+use super::decide::{Argument, BudgetAnswer, Chosen, DEFAULT, Decision, chosen, decide};
+use super::sla;
+use super::state::{Case, CasePath, CommandState, Findings, Phase, VerifyTerms};
+use super::step::{Enforcement, Step, reason};
+use super::verification::Evidence;
+use crate::facts::Context;
+use crate::finding::Finding;
+use crate::ids::{CaseUid, Generation};
+use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
+use crate::time::{EventTime, Span, WallTime};
+use crate::wire::{ActionKind, Deadlines, RulesStamp};
+
+impl Case {
+    /// A case that nothing has been decided about.
+    pub(super) fn unopened(uid: CaseUid, lead: Finding, context: Context, received_at: WallTime, step: &Step<'_>) -> Self {
+        Self {
+            uid,
+            tenant: step.site.tenant.clone(),
+            group_rule: SmolStr::default(),
+            group_key: Vec::new(),
+            generation: Generation(1),
+            first_opened_at: step.now,
+            opened_at: step.now,
+            reopenings: Vec::new(),
+            detected_at: lead.detected_at,
+            received_at,
+            phase: Phase::Stub,
+            path: CasePath::Observe,
+            playbook: DEFAULT,
+            risk: DEFAULT,
+            rules: RulesStamp::default(),
+            lead,
+            context,
+            owner: None,
+            owner_assigned: false,
+            bottleneck: None,
+            deadlines: Deadlines::default(),
+            breached: Vec::new(),
+            met: Vec::new(),
+            acknowledged_at: None,
+            assigned_at: None,
+            first_action_at: None,
+            fix: None,
+            closed_at: None,
+            verified_by: None,
+            evidence_at: None,
+            failed_before: None,
+            attempt: 0,
+            commands: Vec::new(),
+            approval: None,
+            terms: VerifyTerms::default(),
+            verification: None,
+            budget: None,
+            escalation: None,
+            withheld: None,
+            standing: false,
+            feedback_seen: Vec::new(),
+            human_touches: 0,
+            receipts: 0,
+            sequence: 0,
+            overflow: 0,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// Opens a new case, or one that was only a stub.
+    pub(super) fn open(&mut self, last_observed: EventTime, step: &mut Step<'_>) {
+        self.first_opened_at = step.now;
+        self.begin_generation(last_observed, Opening::New, step);
+    }
+
+    /// The risk is back after a verified closing: same uid, next generation; the exposure clock goes on.
+    pub(super) fn reopen(&mut self, why: &str, last_observed: EventTime, step: &mut Step<'_>) {
+        let reopen = step.rules.policy.reopen;
+        let since = step.now.minus(reopen.flapping_within);
+        self.reopenings.retain(|at| *at > since);
+        self.reopenings.push(step.now);
+        self.generation = Generation(self.generation.0.saturating_add(1));
+        step.tell(self, format!("reopened, generation {}: {why}", self.generation));
+        let generation = self.generation;
+        self.commands.retain(|c| c.is_out() || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident) || c.generation == generation);
+        let flapping = self.reopenings.len() >= usize::try_from(reopen.flapping_count.max(1)).unwrap_or(usize::MAX);
+        if !flapping {
+            self.begin_generation(last_observed, Opening::Recurred, step);
+            return;
+        }
+        self.reset();
+        self.opened_at = step.now;
+        let text = format!("came back {} times within {}", self.reopenings.len(), reopen.flapping_within);
+        step.observe(Observation::Flapping);
+        step.noted(self, "held", vec![reason("flapping", text.clone())]);
+        self.withheld = Some(format!("{text}: find the root cause, then assign it to somebody"));
+        step.enter(self, Phase::Held);
+        self.deadlines = self.new_deadlines(step);
+        self.note_backfill(step);
+        self.opened(Opening::Recurred, step);
+    }
+
+    fn begin_generation(&mut self, last_observed: EventTime, opening: Opening, step: &mut Step<'_>) {
+        self.reset();
+        self.opened_at = step.now;
+        let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
+        self.take_over(&decision, step);
+        self.deadlines = self.new_deadlines(step);
+        self.note_backfill(step);
+        step.tell(self, format!("opened as {}: {}", decision.path, self.lead.title));
+        self.follow(decision, step);
+        self.opened(opening, step);
+    }
+
+    fn opened(&mut self, opening: Opening, step: &mut Step<'_>) {
+        let path = SmolStr::new_static(self.path.as_str());
+        step.observe(Observation::Opened { opening, path, risk: self.risk.clone() });
+        self.stage_opened(step);
+        self.stage_assigned(step);
+    }
+
+    fn reset(&mut self) {
+        self.breached.clear();
+        self.met.clear();
+        self.acknowledged_at = None;
+        self.assigned_at = None;
+        self.first_action_at = None;
+        self.fix = None;
+        self.closed_at = None;
+        self.verified_by = None;
+        self.evidence_at = None;
+        self.failed_before = None;
+        self.attempt = 0;
+        self.approval = None;
+        self.verification = None;
+        self.budget = None;
+        self.escalation = None;
+        self.withheld = None;
+        self.standing = false;
+        self.human_touches = 0;
+    }
+
+    fn new_deadlines(&self, step: &Step<'_>) -> Deadlines {
+        let risk = step.rules.policy.risk.iter().find(|r| r.id == self.risk);
+        let from = if self.generation.0 > 1 { self.opened_at } else { self.detected_at.as_wall() };
+        sla::deadlines(risk, from)
+    }
+
+    fn argument(&self, last_observed: EventTime, budget: BudgetAnswer, step: &Step<'_>) -> Argument {
+        Argument {
+            uid: self.uid,
+            tenant: self.tenant.clone(),
+            generation: self.generation,
+            lead: self.lead.clone(),
+            context: self.context.clone(),
+            assigned_owner: self.owner.clone().filter(|_| self.owner_assigned),
+            detected_at: self.detected_at,
+            last_observed,
+            now: step.now,
+            ceiling: step.site.ceiling,
+            enforcement_on: step.enforcement == Enforcement::On,
+            start_from: step.site.start_from,
+            budget,
+            failed_before: self.failed_before.clone(),
+            rules: step.rules.stamp(),
+        }
+    }
+
+    fn decide(&mut self, last_observed: EventTime, budget: BudgetAnswer, step: &mut Step<'_>) -> Decision {
+        let argument = self.argument(last_observed, budget, step);
+        let decision = decide(step.rules, &argument);
+        step.decided(self, &argument, &decision);
+        decision
+    }
+
+    /// Owner, risk and rules of a decision, without its actions.
+    fn take_over(&mut self, decision: &Decision, step: &mut Step<'_>) {
+        self.rules = step.rules.stamp();
+        self.risk = decision.risk.clone();
+        if !self.owner_assigned {
+            self.owner.clone_from(&decision.owner);
+        }
+        self.stage_assigned(step);
+    }
+
+    /// Decides an open case again: its facts, the rules or the kill switch have changed. Running
+    /// deadlines are only tightened; what is out and no longer wanted is withdrawn.
+    pub(super) fn decide_again(&mut self, last_observed: EventTime, why: &str, step: &mut Step<'_>) {
+        if !self.phase.is_open() || self.phase == Phase::Held {
+            return;
+        }
+        let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
+        self.take_over(&decision, step);
+        let fresh = self.new_deadlines(step);
+        self.deadlines = sla::tightened(self.deadlines, fresh);
+        if self.keeps_its_course(&decision) {
+            return;
+        }
+        step.tell(self, format!("decided again, now {}: {why}", decision.path));
+        self.return_budgets(step);
+        self.drop_approval(why, step);
+        if self.commands.iter().any(|c| c.enforces() && c.is_out()) {
+            // What is out may have happened: withdraw it and wait for the answer, then go on from there.
+            self.withdraw(super::state::Command::enforces, why, step);
+            self.failed_before = Some(SmolStr::new_static("the action is no longer wanted"));
+            return;
+        }
+        self.follow(decision, step);
+    }
+
+    /// Whether what runs is what would be decided now.
+    fn keeps_its_course(&self, decision: &Decision) -> bool {
+        let digest = decision.act.as_ref().map(|c| &c.digest);
+        match self.phase {
+            Phase::AwaitingVerification => true,
+            Phase::Observing => decision.path == CasePath::Observe,
+            Phase::AwaitingOwner => matches!(decision.path, CasePath::Ticket | CasePath::Observe) || decision.path == self.path,
+            Phase::AwaitingApproval => {
+                decision.path == CasePath::Approve && self.approval.as_ref().map(|a| &a.digest) == digest
+            }
+            Phase::AwaitingBudget => decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest,
+            Phase::AwaitingExecutor => {
+                let out = self.commands.iter().rev().find(|c| c.enforces() && c.is_out());
+                matches!(decision.path, CasePath::Enforce | CasePath::Approve) && out.map(|c| &c.digest) == digest
+                    && out.is_none_or(|c| c.state == CommandState::Sent)
+                    && decision.path == self.path
+            }
+            Phase::Held | Phase::ClosedVerified | Phase::Stub => true,
+        }
+    }
+
+    /// The budgets have answered. Kill switch, ceiling and facts are looked at again.
+    pub(super) fn budgets_answered(&mut self, last_observed: EventTime, denied: Option<SmolStr>, step: &mut Step<'_>) {
+        let granted = self.budget.as_ref().map(|b| b.digest.clone()).unwrap_or_default();
+        let answer = denied.map_or(BudgetAnswer::Granted(granted), BudgetAnswer::Denied);
+        let decision = self.decide(last_observed, answer, step);
+        self.take_over(&decision, step);
+        let goes_on = decision.path == CasePath::Enforce && decision.budgets.is_empty();
+        if !goes_on {
+            self.return_budgets(step);
+        }
+        self.follow(decision, step);
+    }
+
+    /// The only way to `closed_verified`.
+    pub(super) fn close(&mut self, evidence: &Evidence, step: &mut Step<'_>) {
+        self.end_verification("verified", step);
+        self.drop_approval("verified", step);
+        self.return_budgets(step);
+        self.withdraw(super::state::Command::enforces, "verified", step);
+        self.take_back_standing(step);
+        self.escalation = None;
+        self.withheld = None;
+        self.closed_at = Some(step.now);
+        self.verified_by = Some(evidence.by().clone());
+        self.evidence_at = Some(evidence.seen_at().as_event());
+        if self.acknowledged_at.is_none() {
+            self.acknowledge(step);
+        }
+        for target in [SlaTarget::Contain, SlaTarget::Remediate, SlaTarget::Verify] {
+            self.sla_met(target, step);
+        }
+        self.stage_closed(step);
+        step.tell(self, format!("closed, verified: {}", evidence.what()));
+        let by = format!("{} {} at {}", evidence.by().kind, evidence.by().id, evidence.seen_at());
+        step.noted(self, Phase::ClosedVerified.as_str(), vec![reason("verified", format!("{} ({by})", evidence.what()))]);
+        step.observe(Observation::Closed {
+            closing: Closing::Verified,
+            resolution: if self.human_touches == 0 { Resolution::Automatic } else { Resolution::People },
+            human_touches: self.human_touches,
+            path: SmolStr::new_static(self.path.as_str()),
+            risk: self.risk.clone(),
+        });
+        step.enter(self, Phase::ClosedVerified);
+        self.bottleneck = None;
+        self.update_tickets("close_ticket", evidence.what(), step);
+    }
+
+    /// Standing actions (a gate) last until the case closes.
+    fn take_back_standing(&mut self, step: &mut Step<'_>) {
+        let standing: Vec<_> = self
+            .commands
+            .iter()
+            .filter(|c| c.enforces() && c.generation == self.generation && c.state == CommandState::Executed)
+            .filter(|c| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing))
+            .map(|c| (c.action.clone(), c.target.clone()))
+            .collect();
+        for (action, target) in standing {
+            self.undo(&action, target, "the case is closed", step);
+        }
+    }
+
+    /// Takes an action back. The answer is kept like any other; nothing waits for it.
+    pub(super) fn undo(&mut self, action: &SmolStr, target: crate::wire::Target, why: &str, step: &mut Step<'_>) {
+        let Some(undo) = step.rules.policy.action(action).and_then(|rule| rule.undo.clone()) else { return };
+        let Some(rule) = step.rules.policy.action(&undo) else { return };
+        let Chosen { action, responder, target, digest, answer_within, undo } = chosen(&undo, rule, target);
+        let answer_by = step.now.plus(answer_within);
+        let order = Order {
+            kind: ActionKind::Enforce,
+            action: action.clone(),
+            responder,
+            target,
+            digest,
+            parameters: std::collections::BTreeMap::new(),
+            recipients: Vec::new(),
+            undo,
+            cancel_of: None,
+            answer_by: None,
+            not_after: answer_by,
+            summary: format!("{action}: {why}"),
+        };
+        self.send(order, step);
+        step.tell(self, format!("{action} sent: {why}"));
+    }
+
+    /// What depends on it suffers: the action is taken back and the case is open again.
+    pub(super) fn unhealthy(&mut self, evidence: &Evidence, last_observed: EventTime, step: &mut Step<'_>) {
+        let done: Vec<_> = self
+            .commands
+            .iter()
+            .filter(|c| c.enforces() && c.generation == self.generation)
+            .filter(|c| matches!(c.state, CommandState::Executed | CommandState::Unknown))
+            .map(|c| (c.action.clone(), c.target.clone()))
+            .collect();
+        let why = format!("{} found what depends on it unhealthy", evidence.by().id);
+        self.end_verification(&why, step);
+        if self.terms.undo {
+            for (action, target) in done {
+                self.undo(&action, target, &why, step);
+            }
+        }
+        let _ = last_observed;
+        self.generation = Generation(self.generation.0.saturating_add(1));
+        self.reopenings.push(step.now);
+        step.observe(Observation::Opened {
+            opening: Opening::VerificationFailed,
+            path: SmolStr::new_static(self.path.as_str()),
+            risk: self.risk.clone(),
+        });
+        self.try_failed("the fix broke what depends on it", &why, step);
+    }
+
+    /// When a closed case may be forgotten.
+    pub(super) fn forget_at(&self, within: Span) -> Option<WallTime> {
+        match self.phase {
+            Phase::ClosedVerified => self.closed_at.map(|at| at.plus(within)),
+            Phase::Stub => Some(self.opened_at.plus(within)),
+            _ => None,
+        }
+    }
+}
+
+/// Last observation of the exposure among a case's findings.
+pub(super) fn last_observed(findings: &Findings) -> EventTime {
+    findings.values().filter_map(|f| f.last_open).max().unwrap_or_default()
+}

@@ -1,0 +1,422 @@
+//! The state machine of one `case-events` partition: events and time go in, an outbox comes out.
+//!
+//! ```text
+//!   handle(event) ─┐                              ┌─► Outbox: actions, receipts, events to other keys
+//!   handle_time()  ├─► case of the event ─ settle ┤
+//!   sweep()       ─┘                              └─► changes(): changelog and views, once per entity
+//!   then committed() or undo()
+//! ```
+//! Single-threaded and pure: time is an argument, the same inputs give the same bytes.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::budget;
+use super::findings;
+use super::lifecycle::last_observed;
+use super::state::{Case, Phase, RulesState};
+use super::step::{Enforcement, Outbox, Site, Step, Stray};
+use super::store::{EntityKey, Now, Store};
+use super::timers::Timer;
+use crate::finding::Status;
+use crate::ids::CaseUid;
+use crate::metrics::{BudgetOutcome, Change, Observation};
+use crate::policy::Rules;
+use crate::time::WallTime;
+use crate::wire::{Actor, ActorKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, CaseView, FindingEvent, RulesStamp, SignedFeedback};
+
+/// Most deadlines of one case that fire in one go; more is a rule that never ends.
+const FIRINGS: usize = 64;
+
+/// The state machine of one partition.
+pub struct Casework {
+    site: Site,
+    rules: Arc<Rules>,
+    enforcement: Enforcement,
+    store: Store,
+    sweep: Option<Sweep>,
+}
+
+/// A walk over all cases, at a bounded rate, after the rules or the kill switch changed.
+#[derive(Clone, Debug)]
+struct Sweep {
+    after: Option<CaseUid>,
+    why: &'static str,
+}
+
+/// An event that breaks an invariant of ours: its partition must not go on as if nothing had happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event of kind {kind} for {key} has no {kind} in it")]
+pub struct HollowEvent {
+    kind: &'static str,
+    key: CaseUid,
+}
+
+impl Casework {
+    /// Without any state; load the changelog next.
+    pub fn new(site: Site, rules: Arc<Rules>, enforcement: Enforcement) -> Self {
+        Self { site, rules, enforcement, store: Store::default(), sweep: None }
+    }
+
+    /// The entities, for restore and for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The entities, to be loaded from the changelog.
+    pub fn store_to_load(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// After the last entity was loaded: sets the timers, and tells where each open case stands.
+    pub fn loaded(&mut self, out: &mut Outbox) {
+        let mut uids: Vec<CaseUid> = self.store.cases().map(|c| c.uid).collect();
+        uids.sort_unstable();
+        for uid in uids {
+            self.set_timer(&uid);
+            if let Some(to) = self.store.case(&uid).and_then(Case::waiting_now) {
+                out.observations.push(Observation::Moved { from: None, to: Some(to) });
+            }
+        }
+        if self.enforcement == Enforcement::Off || self.store.rules().stamp != self.rules.stamp() {
+            self.sweep = Some(Sweep { after: None, why: "restarted under other rules" });
+        }
+    }
+
+    /// Rules in force, by the state; none before the first announcement.
+    pub fn stamp(&self) -> &RulesStamp {
+        &self.store.rules().stamp
+    }
+
+    /// The kill switch was thrown; what is out is withdrawn at a bounded rate.
+    pub fn set_enforcement(&mut self, enforcement: Enforcement) {
+        if self.enforcement != enforcement {
+            self.enforcement = enforcement;
+            let why = if enforcement == Enforcement::Off { "enforcement was switched off" } else { "enforcement was switched on" };
+            self.sweep = Some(Sweep { after: None, why });
+        }
+    }
+
+    /// The announced rules, compiled: in force from here on.
+    pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        let stamp = rules.stamp();
+        self.rules = rules;
+        if self.store.rules().stamp != stamp {
+            self.store.set_rules(RulesState { stamp });
+            self.sweep = Some(Sweep { after: None, why: "the rules changed" });
+        }
+    }
+
+    /// Takes one event. Rules events are for the caller, who has the compiled rules: [`Self::set_rules`].
+    ///
+    /// # Errors
+    /// An event without the part that its kind names.
+    pub fn handle(&mut self, event: &CaseEvent, input: &str, now: WallTime, out: &mut Outbox) -> Result<(), HollowEvent> {
+        let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
+        match event.kind {
+            CaseEventKind::Finding => {
+                let finding = event.finding.as_ref().ok_or(hollow)?;
+                self.handle_finding(event, finding, input, now, out);
+            }
+            CaseEventKind::Feedback => {
+                let feedback = event.feedback.as_ref().ok_or(hollow)?;
+                self.handle_feedback(event, feedback, now, out);
+            }
+            CaseEventKind::Budget => {
+                let message = event.budget.as_ref().ok_or(hollow)?;
+                self.handle_budget(event, message, now, out);
+            }
+            CaseEventKind::Rules => {}
+        }
+        Ok(())
+    }
+
+    fn handle_finding(&mut self, event: &CaseEvent, said: &FindingEvent, input: &str, now: WallTime, out: &mut Outbox) {
+        let uid = event.key;
+        let rules = Arc::clone(&self.rules);
+        let actor = Actor { id: said.finding.source.clone(), kind: ActorKind::Vendor };
+        let mut step = step(now, &rules, &self.site, self.enforcement, out, "finding".into(), input.to_owned(), actor);
+        step.trace.clone_from(&event.trace);
+        if self.store.case(&uid).is_none() {
+            let mut case = Case::unopened(uid, said.finding.clone(), said.context.clone(), said.received_at, &step);
+            case.group_rule = said.group_rule.clone();
+            case.group_key.clone_from(&said.group_key);
+            self.store.insert_case(case);
+        }
+        let change = findings::record(&mut self.store, &uid, said);
+        step.observe(Observation::Finding { detections: said.count, changed: change.unwrap_or(Change::Repeat) });
+        let observed = said.last_observed.max(said.finding.observed_at);
+        let is_open = said.finding.status == Status::Open;
+        let Some(known) = self.store.case(&uid) else { return };
+        let wakes = is_open && match known.phase {
+            Phase::ClosedVerified => known.evidence_at.is_none_or(|at| observed > at),
+            Phase::Stub => change == Some(Change::New) || change == Some(Change::Changed),
+            Phase::Observing => known.standing && self.site.start_from.is_none_or(|from| observed >= from),
+            Phase::AwaitingVerification => known.fix.as_ref().is_some_and(|fix| observed > fix.at.as_event().plus(self.site.skew)),
+            _ => false,
+        };
+        let quiet = matches!(change, Some(Change::Repeat | Change::Late)) && !wakes;
+        if quiet {
+            return;
+        }
+        let Some((case, findings)) = self.store.touch_case(&uid) else { return };
+        if change.is_none() {
+            case.overflow = case.overflow.saturating_add(said.count);
+        }
+        if event.rules.catalog == rules.catalog.digest {
+            case.context.clone_from(&said.context);
+        } else {
+            case.context = rules.catalog.context(&said.finding);
+        }
+        if let Some(lead) = findings::lead(findings) {
+            case.detected_at = case.detected_at.min(lead.detected_at);
+            case.lead = lead;
+        }
+        let seen = last_observed(findings);
+        match case.phase {
+            Phase::Stub if is_open && wakes => case.open(seen, &mut step),
+            Phase::Stub => {}
+            Phase::ClosedVerified if wakes => {
+                let why = format!("{} sees it again", said.finding.source);
+                case.reopen(&why, seen, &mut step);
+            }
+            Phase::ClosedVerified => {}
+            Phase::AwaitingVerification if wakes => {
+                let why = format!("{} saw it after the fix", said.finding.source);
+                case.still_there(&why, &mut step);
+            }
+            _ => consider(case, findings, said, &mut step),
+        }
+        case.settle(findings, &mut step);
+        self.set_timer(&uid);
+    }
+
+    fn handle_feedback(&mut self, event: &CaseEvent, said: &SignedFeedback, now: WallTime, out: &mut Outbox) {
+        let uid = event.key;
+        let Some((case, findings)) = self.store.touch_case(&uid) else {
+            let message = format!("no case {uid} is known here: it never was, or it was forgotten; look it up with `shutter case list`");
+            out.strays.push(Stray { feedback: said.clone(), message });
+            return;
+        };
+        let rules = Arc::clone(&self.rules);
+        let trigger = format!("feedback:{}", said.feedback.kind).into();
+        let mut step =
+            step(now, &rules, &self.site, self.enforcement, out, trigger, said.feedback.id.clone(), said.actor.clone());
+        step.trace.clone_from(&event.trace);
+        case.hear(said, findings, &mut step);
+        case.settle(findings, &mut step);
+        self.set_timer(&uid);
+    }
+
+    fn handle_budget(&mut self, event: &CaseEvent, message: &BudgetMessage, now: WallTime, out: &mut Outbox) {
+        let rules = Arc::clone(&self.rules);
+        let trigger = format!("budget:{}", message.step).into();
+        let mut step =
+            step(now, &rules, &self.site, self.enforcement, out, trigger, message.id.clone(), Actor::engine());
+        step.trace.clone_from(&event.trace);
+        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned) {
+            budget::handle(&mut self.store, message, &mut step);
+            return;
+        }
+        let uid = message.case_uid;
+        let Some((case, findings)) = self.store.touch_case(&uid) else { return };
+        let asked = case
+            .budget
+            .as_mut()
+            .filter(|b| b.digest == message.digest)
+            .and_then(|b| b.asks.iter_mut().find(|a| a.request == message.id && !a.granted));
+        match (asked, message.step) {
+            (Some(ask), BudgetStep::Granted) => {
+                ask.granted = true;
+                let all = case.budget.as_ref().is_some_and(|b| b.asks.iter().all(|a| a.granted));
+                if all {
+                    case.budgets_answered(last_observed(findings), None, &mut step);
+                } else {
+                    case.ask_next_budget(&mut step);
+                }
+            }
+            (Some(_), _) => case.budgets_answered(last_observed(findings), Some(message.budget.clone()), &mut step),
+            // A grant that came too late is given back; a late no is nothing.
+            (None, BudgetStep::Granted) => {
+                step.observe(Observation::Budget { outcome: BudgetOutcome::Returned });
+                step.out.events.push(CaseEvent {
+                    key: message.key,
+                    budget: Some(BudgetMessage { step: BudgetStep::Returned, ..message.clone() }),
+                    ..event.clone()
+                });
+            }
+            (None, _) => {}
+        }
+        case.settle(findings, &mut step);
+        self.set_timer(&uid);
+    }
+
+    /// The next alarm; it may turn out to be an old one.
+    pub fn next_timer(&self) -> Option<WallTime> {
+        self.store.next_timer()
+    }
+
+    /// Fires what is due, at most `cases` cases of it. True if more is due.
+    pub fn handle_time(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
+        for _ in 0..cases {
+            let Some(uid) = self.store.take_due(now) else { return false };
+            self.fire_due(&uid, now, out);
+        }
+        self.store.next_timer().is_some_and(|at| at <= now)
+    }
+
+    fn fire_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
+        let forget_after = self.rules.policy.reopen.within;
+        let due = |case: &Case| case.next_timer(forget_after).filter(|(at, _)| *at <= now);
+        let Some((_, timer)) = self.store.case(uid).and_then(due) else {
+            self.set_timer(uid);
+            return;
+        };
+        if timer == Timer::Forget {
+            self.store.forget_case(uid);
+            return;
+        }
+        let rules = Arc::clone(&self.rules);
+        let Some((case, findings)) = self.store.touch_case(uid) else { return };
+        for _ in 0..FIRINGS {
+            let Some((at, timer)) = due(case) else { break };
+            if timer == Timer::Forget {
+                break;
+            }
+            let input = format!("due {at}");
+            let mut step =
+                step(now, &rules, &self.site, self.enforcement, out, timer.word().into(), input, Actor::engine());
+            case.fire(&timer, at, findings, &mut step);
+            case.settle(findings, &mut step);
+        }
+        self.set_timer(uid);
+    }
+
+    /// Goes on with a walk over all cases after a change of rules or kill switch; at most `cases` of them.
+    /// True if there is more to walk.
+    pub fn sweep(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
+        let Some(sweep) = self.sweep.clone() else { return false };
+        let uids = self.store.uids_after(sweep.after, cases);
+        let rules = Arc::clone(&self.rules);
+        for uid in &uids {
+            if !self.store.case(uid).is_some_and(|c| c.phase.is_open()) {
+                continue;
+            }
+            let Some((case, findings)) = self.store.touch_case(uid) else { continue };
+            let mut step =
+                step(now, &rules, &self.site, self.enforcement, out, "rules".into(), sweep.why.to_owned(), Actor::engine());
+            case.context = rules.catalog.context(&case.lead);
+            case.decide_again(last_observed(findings), sweep.why, &mut step);
+            case.settle(findings, &mut step);
+            self.set_timer(uid);
+        }
+        let more = uids.len() == cases && !uids.is_empty();
+        self.sweep = more.then(|| Sweep { after: uids.last().copied(), why: sweep.why });
+        more
+    }
+
+    /// Whether a walk is under way.
+    pub fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// What the changelog needs, in key order.
+    pub fn changes(&self) -> impl Iterator<Item = (EntityKey, Now<'_>)> {
+        self.store.changes()
+    }
+
+    /// Views of the cases that changed, in order of uid; `None` for one that was forgotten.
+    pub fn views(&self) -> Vec<(CaseUid, Option<CaseView>)> {
+        self.store
+            .changes()
+            .filter_map(|(key, now)| match (key, now) {
+                (EntityKey::Case(uid), Now::Case(case)) if case.phase != Phase::Stub => {
+                    Some((uid, Some(super::view::view(case, self.store.findings(&uid)))))
+                }
+                (EntityKey::Case(uid), Now::Gone) => Some((uid, None)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// View of one case.
+    pub fn view(&self, uid: &CaseUid) -> Option<CaseView> {
+        let case = self.store.case(uid).filter(|c| c.phase != Phase::Stub)?;
+        Some(super::view::view(case, self.store.findings(uid)))
+    }
+
+    /// Whether the open transaction changed anything.
+    pub fn is_dirty(&self) -> bool {
+        self.store.is_dirty()
+    }
+
+    /// The transaction is committed.
+    pub fn committed(&mut self) {
+        self.store.committed();
+    }
+
+    /// The transaction is aborted; everything is as before it.
+    pub fn undo(&mut self) {
+        for uid in self.store.undo() {
+            self.set_timer(&uid);
+        }
+    }
+
+    fn set_timer(&mut self, uid: &CaseUid) {
+        let next = self.store.case(uid).and_then(|c| c.next_timer(self.rules.policy.reopen.within));
+        if let Some((at, _)) = next {
+            self.store.set_timer(at, *uid);
+        }
+    }
+}
+
+/// A change of an open case: verified by its source, waved away, or worth a new decision.
+fn consider(case: &mut Case, findings: &super::state::Findings, said: &FindingEvent, step: &mut Step<'_>) {
+    let source = &said.finding.source;
+    match said.finding.status {
+        Status::Dismissed | Status::Archived => {
+            let what = said.finding.status;
+            step.tell(case, format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"));
+            let text = format!("{source} says {what}, which closes nothing");
+            step.noted(case, "claim", vec![super::step::reason("claim", text)]);
+        }
+        Status::Fixed | Status::Gone => match case.vendor_evidence(findings, step) {
+            Some(Ok(evidence)) => case.close(&evidence, step),
+            Some(Err(refusal)) => {
+                step.tell(case, format!("not verified by {source}: {refusal}"));
+                step.noted(case, "refused", vec![refusal.reason()]);
+            }
+            None => case.vendor_claims(findings, said, step),
+        },
+        Status::Open => case.decide_again(last_observed(findings), &format!("{source} reports a change"), step),
+    }
+}
+
+impl Case {
+    /// A source that may not verify says that everything is repaired: a claim like any other.
+    fn vendor_claims(&mut self, findings: &super::state::Findings, said: &FindingEvent, step: &mut Step<'_>) {
+        let source = &said.finding.source;
+        step.tell(self, format!("{source} says {}", said.finding.status));
+        let all = !findings.values().any(super::state::FindingState::exposes) && self.overflow == 0;
+        if all && matches!(self.phase, Phase::AwaitingOwner) && self.terms.by.is_some() {
+            let by = Actor { id: source.clone(), kind: ActorKind::Vendor };
+            let at = said.last_observed.as_wall().min(step.now);
+            self.claim_fix(super::state::Fix { at, by, responder: SmolStr::default(), uncertain: false }, step);
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn step<'a>(
+    now: WallTime,
+    rules: &'a Rules,
+    site: &'a Site,
+    enforcement: Enforcement,
+    out: &'a mut Outbox,
+    trigger: SmolStr,
+    input: String,
+    actor: Actor,
+) -> Step<'a> {
+    Step { now, rules, site, enforcement, out, trigger, input, actor, trace: None }
+}

@@ -1,0 +1,47 @@
+//! Casework owns all state: one single-threaded, pure state machine per `case-events` partition.
+//!
+//! | file | what |
+//! |---|---|
+//! | `machine` | events and time in, outbox out; the entry point |
+//! | `state`, `store` | what is remembered; undo log and timers |
+//! | `findings` | a finding meets its case; the lead finding |
+//! | `decide` | the pure decision, with its complete argument |
+//! | `lifecycle` | open, decide again, close, reopen, forget |
+//! | `act`, `command` | from a decision to commands |
+//! | `approval`, `execution`, `verification` | the three kinds of answers |
+//! | `feedback`, `refusal` | who may say what; why not |
+//! | `sla`, `escalation`, `timers` | deadlines and who is told |
+//! | `budget` | shares granted exactly once |
+//! | `bottleneck`, `view` | what a case waits for; what the world sees |
+
+mod act;
+mod approval;
+mod bottleneck;
+mod budget;
+mod command;
+mod decide;
+mod escalation;
+mod execution;
+mod feedback;
+mod findings;
+mod lifecycle;
+mod machine;
+mod refusal;
+mod sla;
+mod state;
+mod step;
+mod store;
+mod timers;
+mod verification;
+mod view;
+
+pub use decide::{Argument, BudgetAnswer, Decision, decide};
+pub use machine::{Casework, HollowEvent};
+pub use refusal::Refusal;
+pub use state::{
+    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep, FindingState,
+    Findings, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
+};
+pub use step::{Enforcement, Outbox, Site, Stray};
+pub use store::{EntityKey, Now, Store};
+pub use view::view;

@@ -1,0 +1,112 @@
+//! Why an input changes nothing. Each refusal has a name; it is audited under that name.
+
+use smol_str::SmolStr;
+
+use crate::ids::Generation;
+use crate::time::WallTime;
+use crate::wire::{ActorKind, Reason};
+
+/// Why feedback was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It speaks of another generation.
+    #[error("it speaks of generation {said}, the case is at {is}; look at the case again")]
+    StaleGeneration {
+        /// The feedback's.
+        said: Generation,
+        /// The case's.
+        is: Generation,
+    },
+    /// The credential doesn't allow it.
+    #[error("{kind} {id} may not say `{verdict}`; it needs the signature of {needed}")]
+    NotAllowed {
+        /// Actor.
+        id: SmolStr,
+        /// What the actor is.
+        kind: ActorKind,
+        /// What was said.
+        verdict: &'static str,
+        /// Whose word counts.
+        needed: &'static str,
+    },
+    /// The person isn't among those who were asked.
+    #[error("{0} is not among those who were asked ({1})")]
+    NotAsked(SmolStr, String),
+    /// The person asked for the change or made it.
+    #[error("{0} can't approve what {0} did or asked for; somebody else must")]
+    SelfApproved(SmolStr),
+    /// The same person said yes already.
+    #[error("{0} approved already; a second person is needed")]
+    Double(SmolStr),
+    /// Nothing waits for this.
+    #[error("the case is {0} and waits for no such answer")]
+    NotWaiting(&'static str),
+    /// It came after the end.
+    #[error("it expired at {0}")]
+    Expired(WallTime),
+    /// Other parameters than those that are asked for.
+    #[error("the digest {said} isn't the one that is asked for ({asked}); read the request again")]
+    WrongDigest {
+        /// The feedback's.
+        said: String,
+        /// The approval's.
+        asked: String,
+    },
+    /// No command of this id.
+    #[error("no command {0} in this generation")]
+    UnknownCommand(String),
+    /// The evidence is older than the fix or the last sighting.
+    #[error("what was seen at {seen} is not newer than {than} ({what}); look again")]
+    OlderThanFix {
+        /// When it was looked at.
+        seen: WallTime,
+        /// What it must be newer than.
+        than: WallTime,
+        /// Fix or last sighting.
+        what: &'static str,
+    },
+    /// The fixer verifies itself.
+    #[error("{0} made the fix and can't verify it; somebody else must")]
+    SameActor(SmolStr),
+    /// A field that must be shown wasn't.
+    #[error("`{field}` must be shown to be {expected}; it was not reported")]
+    NotShown {
+        /// Field.
+        field: String,
+        /// Values that mean gone.
+        expected: String,
+    },
+    /// Health must be told.
+    #[error("the playbook asks whether what depends on it is healthy; `healthy` was not reported")]
+    HealthUnknown,
+    /// A part is missing.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+}
+
+impl Refusal {
+    /// The stable word for it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::StaleGeneration { .. } => "stale_generation",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::NotAsked(..) => "not_asked",
+            Self::SelfApproved(_) => "self_approved",
+            Self::Double(_) => "double",
+            Self::NotWaiting(_) => "not_waiting",
+            Self::Expired(_) => "expired",
+            Self::WrongDigest { .. } => "wrong_digest",
+            Self::UnknownCommand(_) => "unknown_command",
+            Self::OlderThanFix { .. } => "older_than_fix",
+            Self::SameActor(_) => "same_actor",
+            Self::NotShown { .. } => "not_shown",
+            Self::HealthUnknown => "health_unknown",
+            Self::Missing(_) => "missing",
+        }
+    }
+
+    /// For a receipt.
+    pub fn reason(&self) -> Reason {
+        Reason { code: SmolStr::new_static(self.code()), text: self.to_string() }
+    }
+}

@@ -1,0 +1,141 @@
+//! Service levels: deadlines from detection, met or breached once, and the stage times of the metrics.
+
+use smol_str::SmolStr;
+
+use super::state::{Approval, Case, CasePath, Phase};
+use super::step::{Step, reason};
+use crate::metrics::{Observation, SlaOutcome, SlaTarget, Stage};
+use crate::policy::{RiskClass, Sla};
+use crate::time::{Span, WallTime};
+use crate::wire::Deadlines;
+
+/// A case that no risk class matches still has a deadline.
+const DEFAULT_ACKNOWLEDGE: Span = Span::days(7);
+
+/// Deadlines of a risk class, from detection.
+pub(super) fn deadlines(risk: Option<&RiskClass>, detected: WallTime) -> Deadlines {
+    let Some(RiskClass { sla: Sla { acknowledge, contain, remediate, verify }, .. }) = risk else {
+        return Deadlines { acknowledge: Some(detected.plus(DEFAULT_ACKNOWLEDGE)), ..Deadlines::default() };
+    };
+    let due = |term: &Option<crate::policy::Term>| term.as_ref().map(|t| t.due(detected));
+    Deadlines { acknowledge: due(acknowledge), contain: due(contain), remediate: due(remediate), verify: due(verify) }
+}
+
+/// The earlier of each: a running deadline is only ever tightened.
+pub(super) fn tightened(running: Deadlines, new: Deadlines) -> Deadlines {
+    let earlier = |a: Option<WallTime>, b: Option<WallTime>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    Deadlines {
+        acknowledge: earlier(running.acknowledge, new.acknowledge),
+        contain: earlier(running.contain, new.contain),
+        remediate: earlier(running.remediate, new.remediate),
+        verify: earlier(running.verify, new.verify),
+    }
+}
+
+impl Case {
+    pub(super) fn deadline(&self, target: SlaTarget) -> Option<WallTime> {
+        match target {
+            SlaTarget::Acknowledge => self.deadlines.acknowledge,
+            SlaTarget::Contain => self.deadlines.contain,
+            SlaTarget::Remediate => self.deadlines.remediate,
+            SlaTarget::Verify => self.deadlines.verify,
+        }
+    }
+
+    /// The next target that is neither met nor breached.
+    pub(super) fn next_sla(&self) -> Option<(WallTime, SlaTarget)> {
+        SlaTarget::ALL
+            .iter()
+            .filter(|target| !self.is_ended(**target))
+            .filter_map(|target| self.deadline(*target).map(|at| (at, *target)))
+            .min_by_key(|(at, target)| (*at, *target))
+    }
+
+    fn is_ended(&self, target: SlaTarget) -> bool {
+        let word = target.as_str();
+        self.breached.iter().chain(&self.met).any(|w| w == word)
+    }
+
+    /// What is past on arrival is backfill: recorded as breached, reported, not escalated.
+    pub(super) fn note_backfill(&mut self, step: &mut Step<'_>) {
+        for target in SlaTarget::ALL {
+            if !self.is_ended(*target) && self.deadline(*target).is_some_and(|at| at <= step.now) {
+                self.breached.push(SmolStr::new_static(target.as_str()));
+                step.tell(self, format!("{target} was due before it arrived"));
+            }
+        }
+    }
+
+    pub(super) fn sla_met(&mut self, target: SlaTarget, step: &mut Step<'_>) {
+        if self.deadline(target).is_some() && !self.is_ended(target) {
+            self.met.push(SmolStr::new_static(target.as_str()));
+            step.observe(Observation::Sla { target, outcome: SlaOutcome::Met, risk: self.risk.clone() });
+        }
+    }
+
+    pub(super) fn sla_breached(&mut self, target: SlaTarget, due: WallTime, step: &mut Step<'_>) {
+        self.breached.push(SmolStr::new_static(target.as_str()));
+        step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
+        step.tell(self, format!("missed: {target}, due {due}"));
+        let late_by = step.now.since(due);
+        step.noted(self, "sla_breached", vec![reason("breached", format!("{target} was due {due}; late by {late_by}"))]);
+        if !matches!(self.phase, Phase::Observing | Phase::Held) {
+            self.start_escalation(target.as_str(), step);
+        }
+    }
+
+    fn stage(&self, stage: Stage, span: Span, step: &mut Step<'_>) {
+        let path = SmolStr::new_static(self.path.as_str());
+        step.observe(Observation::StageDone { stage, path, risk: self.risk.clone(), span });
+    }
+
+    fn since_detected(&self, now: WallTime) -> Span {
+        now.since(self.detected_at.as_wall())
+    }
+
+    pub(super) fn stage_opened(&self, step: &mut Step<'_>) {
+        self.stage(Stage::DetectedToReceived, self.since_detected(self.received_at), step);
+        if self.path != CasePath::Observe {
+            self.stage(Stage::DetectedToRouted, self.since_detected(step.now), step);
+        }
+    }
+
+    pub(super) fn stage_assigned(&mut self, step: &mut Step<'_>) {
+        if self.assigned_at.is_none() && self.owner.is_some() {
+            self.assigned_at = Some(step.now);
+            self.stage(Stage::DetectedToAssigned, self.since_detected(step.now), step);
+        }
+    }
+
+    pub(super) fn stage_acknowledged(&self, step: &mut Step<'_>) {
+        let from = self.assigned_at.unwrap_or(self.opened_at);
+        self.stage(Stage::AssignedToAcknowledged, step.now.since(from), step);
+    }
+
+    pub(super) fn stage_approval(&self, approval: &Approval, step: &mut Step<'_>) {
+        self.stage(Stage::ApprovalAskedToAnswered, step.now.since(approval.asked_at), step);
+    }
+
+    /// The first command or repair was reported done.
+    pub(super) fn stage_first_action_done(&mut self, step: &mut Step<'_>) {
+        if self.first_action_at.is_none() {
+            self.first_action_at = Some(step.now);
+            let from = self.assigned_at.unwrap_or(self.opened_at);
+            self.stage(Stage::AssignedToFirstAction, step.now.since(from), step);
+            self.stage(Stage::DetectedToContained, self.since_detected(step.now), step);
+        }
+    }
+
+    pub(super) fn stage_closed(&self, step: &mut Step<'_>) {
+        if let Some(fix) = self.fix.as_ref().filter(|f| !f.uncertain) {
+            self.stage(Stage::DetectedToRemediated, fix.at.since(self.detected_at.as_wall()), step);
+        }
+        if let Some(first) = self.first_action_at {
+            self.stage(Stage::FirstActionToVerifiedClosure, step.now.since(first), step);
+        }
+        self.stage(Stage::DetectedToVerifiedClosure, self.since_detected(step.now), step);
+    }
+}

@@ -1,0 +1,434 @@
+//! What casework remembers: the case, its findings, budgets. One changelog record per entity.
+//!
+//! Plain values with no behaviour but small questions about themselves; who may change what is told
+//! in the files beside this one. Every struct has an Avro schema of the same shape in `schemas/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::facts::Context;
+use crate::finding::{Finding, Severity, Status, vocabulary};
+use crate::ids::{CaseUid, Fingerprint, Generation};
+use crate::time::{EventTime, WallTime};
+use crate::wire::{ActionKind, Actor, Bottleneck, Deadlines, OwnerRef, RulesStamp, Target, TimelineEntry};
+
+vocabulary! {
+    /// Where a case is.
+    ///
+    /// ```text
+    ///              ┌─► observing ◄─ ceiling, backlog
+    ///              ├─► awaiting_budget ─┬─► awaiting_executor ─┐ executed, unknown
+    ///  open ─ decide ─► awaiting_approval ┘                      ▼
+    ///    ▲         └─► awaiting_owner ───────────────► awaiting_verification
+    ///    │                  ▲      repaired (a claim)      │            │
+    ///    │                  └──────────────────────────────┘ failed     ▼ evidence, not by the fixer
+    ///    └───────────────── seen again, generation + 1 ──────── closed_verified
+    ///  held: came back too often            stub: only ever reported as repaired
+    /// ```
+    Phase {
+        /// Decided and recorded; nothing goes out.
+        Observing = "observing",
+        /// Asked budgets for leave to enforce.
+        AwaitingBudget = "awaiting_budget",
+        /// Asked people.
+        AwaitingApproval = "awaiting_approval",
+        /// A command is out.
+        AwaitingExecutor = "awaiting_executor",
+        /// A person has to repair it.
+        AwaitingOwner = "awaiting_owner",
+        /// Somebody claims that it is repaired; a verifier has to look.
+        AwaitingVerification = "awaiting_verification",
+        /// Came back too often; waits for an operator.
+        Held = "held",
+        /// Verified by someone other than the fixer.
+        ClosedVerified = "closed_verified",
+        /// Never open here: the first word about it was that it is repaired or waved away.
+        Stub = "stub",
+    }
+}
+
+impl Phase {
+    /// Whether anybody still has something to do.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::ClosedVerified | Self::Stub)
+    }
+}
+
+vocabulary! {
+    /// What a case was decided to get.
+    CasePath {
+        /// Nothing but a record.
+        Observe = "observe",
+        /// A ticket.
+        Ticket = "ticket",
+        /// An approval, then the action.
+        Approve = "approve",
+        /// The action at once.
+        Enforce = "enforce",
+        /// An incident.
+        Incident = "incident",
+    }
+}
+
+vocabulary! {
+    /// What became of a command.
+    CommandState {
+        /// Sent, no answer yet.
+        Sent = "sent",
+        /// The responder says it is done.
+        Executed = "executed",
+        /// The responder says it could not.
+        Failed = "failed",
+        /// Withdrawn; the responder may still answer.
+        Cancelling = "cancelling",
+        /// The responder confirms that nothing was done.
+        Cancelled = "cancelled",
+        /// No answer in time: may have happened or not.
+        Unknown = "unknown",
+    }
+}
+
+/// One command that was sent for this case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Idempotency key.
+    pub command_id: String,
+    /// Topic.
+    pub kind: ActionKind,
+    /// Policy's name of the action.
+    pub action: SmolStr,
+    /// Who carries it out.
+    pub responder: SmolStr,
+    /// What it acts on.
+    pub target: Target,
+    /// Digest of its parameters.
+    pub digest: String,
+    /// Generation it belongs to.
+    pub generation: Generation,
+    /// Attempt within the generation.
+    pub attempt: u32,
+    /// What became of it.
+    pub state: CommandState,
+    /// When it was sent.
+    pub sent_at: WallTime,
+    /// When an answer is missed; none once answered or where none is expected.
+    pub answer_by: Option<WallTime>,
+    /// Not to be carried out later than this.
+    pub not_after: WallTime,
+    /// Who carried it out.
+    pub actor: Option<Actor>,
+    /// The other system's reference.
+    pub reference: Option<String>,
+}
+
+impl Command {
+    /// Whether it changes something in the world (and so needs enforcement to be on).
+    pub fn enforces(&self) -> bool {
+        self.kind == ActionKind::Enforce
+    }
+
+    /// Whether an answer may still change what we know of it.
+    pub fn is_out(&self) -> bool {
+        matches!(self.state, CommandState::Sent | CommandState::Cancelling)
+    }
+}
+
+/// An approval under way. Keeps the terms it began under, whatever a reload says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Rule of the policy.
+    pub rule: SmolStr,
+    /// Digest of what is approved.
+    pub digest: String,
+    /// Action that follows.
+    pub action: SmolStr,
+    /// Its target.
+    pub target: Target,
+    /// Who may answer: `team/…`, `person/…`.
+    pub asked: Vec<SmolStr>,
+    /// How many must say yes.
+    pub need: u32,
+    /// Persons who said yes.
+    pub given: Vec<SmolStr>,
+    /// When it was asked.
+    pub asked_at: WallTime,
+    /// When to remind; none when not wanted.
+    pub remind_at: Option<WallTime>,
+    /// Milliseconds between reminders; 0 = none.
+    pub remind_every_ms: i64,
+    /// When silence becomes an answer.
+    pub expires: WallTime,
+    /// Milliseconds it was asked for; the backup gets as long.
+    pub term_ms: i64,
+    /// Who is asked next if nobody answers.
+    pub if_silent: Option<SmolStr>,
+    /// Whether a rejection keeps the case where it is, instead of making a ticket.
+    pub keep_if_rejected: bool,
+    /// Command that asked.
+    pub command_id: String,
+}
+
+/// How a case is to be verified, as the playbook said when it decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyTerms {
+    /// Verifier that is asked; none where the policy names nobody.
+    pub by: Option<SmolStr>,
+    /// Milliseconds in all.
+    pub within_ms: i64,
+    /// Tries.
+    pub tries: u32,
+    /// Fields that must be shown, with the values that mean *gone*.
+    pub gone: BTreeMap<String, String>,
+    /// Whether what depends on it must be shown to be healthy.
+    pub healthy: bool,
+    /// Whether an unhealthy answer takes the action back.
+    pub undo: bool,
+}
+
+/// A verification under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Who looks.
+    pub by: SmolStr,
+    /// When it was first asked.
+    pub asked_at: WallTime,
+    /// Tries sent so far.
+    pub tries: u32,
+    /// Tries allowed.
+    pub tries_allowed: u32,
+    /// When to ask again.
+    pub again_at: Option<WallTime>,
+    /// When the verification has failed for want of an answer.
+    pub deadline: WallTime,
+    /// Milliseconds allowed in all.
+    pub within_ms: i64,
+}
+
+/// Somebody's claim that the cause is repaired or the action done. Evidence must be newer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    /// When it was done, as the fixer says, capped at arrival.
+    pub at: WallTime,
+    /// Who did it: can't verify it.
+    pub by: Actor,
+    /// Responder whose command it was; can't verify it either.
+    pub responder: SmolStr,
+    /// No answer came: it may have been done.
+    pub uncertain: bool,
+}
+
+/// One budget that a case asks, in the policy's order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetAsk {
+    /// Id of the budget.
+    pub budget: SmolStr,
+    /// Scope value.
+    pub scope: SmolStr,
+    /// Key of its state.
+    pub key: CaseUid,
+    /// Limit by the asking policy.
+    pub limit: u32,
+    /// Window in milliseconds.
+    pub within_ms: i64,
+    /// Id of request, answer and return.
+    pub request: String,
+    /// Whether it was granted.
+    pub granted: bool,
+}
+
+/// Waiting for budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetWait {
+    /// All of them; the first that isn't granted is being asked.
+    pub asks: Vec<BudgetAsk>,
+    /// Digest of the action that is to be enforced.
+    pub digest: String,
+    /// No answer by then = denied.
+    pub not_after: WallTime,
+}
+
+/// One step of an escalation, as it was when the escalation began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationStep {
+    /// Milliseconds after the start.
+    pub after_ms: i64,
+    /// Who is told.
+    pub tell: SmolStr,
+}
+
+/// An escalation under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Chain of the policy.
+    pub chain: SmolStr,
+    /// Why it began.
+    pub cause: SmolStr,
+    /// When it began.
+    pub started_at: WallTime,
+    /// Steps as they were then.
+    pub steps: Vec<EscalationStep>,
+    /// Next step to take.
+    pub next: u32,
+}
+
+/// A case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Identity.
+    pub uid: CaseUid,
+    /// Tenant.
+    pub tenant: SmolStr,
+    /// `group` rule that made its key.
+    pub group_rule: SmolStr,
+    /// Its key, readable.
+    pub group_key: Vec<String>,
+    /// How often it was opened.
+    pub generation: Generation,
+    /// First opening; part of every command id.
+    pub first_opened_at: WallTime,
+    /// Opening of this generation.
+    pub opened_at: WallTime,
+    /// Recent reopenings, for flapping.
+    pub reopenings: Vec<WallTime>,
+    /// Start of the exposure clock; a reopening doesn't move it.
+    pub detected_at: EventTime,
+    /// When we first heard of it.
+    pub received_at: WallTime,
+    /// Where it is.
+    pub phase: Phase,
+    /// What was decided.
+    pub path: CasePath,
+    /// Playbook; `default` where none matched.
+    pub playbook: SmolStr,
+    /// Risk class.
+    pub risk: SmolStr,
+    /// Policy and catalog of the last decision.
+    pub rules: RulesStamp,
+    /// The finding that stands for the case: worst of the open ones, with their facts merged.
+    pub lead: Finding,
+    /// What the catalog knew at the last decision.
+    pub context: Context,
+    /// Owner.
+    pub owner: Option<OwnerRef>,
+    /// The owner was set by a person and stays.
+    pub owner_assigned: bool,
+    /// What it waits for; none once closed.
+    pub bottleneck: Option<Bottleneck>,
+    /// Deadlines of this generation.
+    pub deadlines: Deadlines,
+    /// SLA targets that are past and reported: `acknowledge`, `contain`, `remediate`, `verify`.
+    pub breached: Vec<SmolStr>,
+    /// SLA targets that were met.
+    pub met: Vec<SmolStr>,
+    /// First acknowledgement.
+    pub acknowledged_at: Option<WallTime>,
+    /// First assignment (the first owner counts).
+    pub assigned_at: Option<WallTime>,
+    /// First action that changes something.
+    pub first_action_at: Option<WallTime>,
+    /// Last claim that it is repaired.
+    pub fix: Option<Fix>,
+    /// When it was closed.
+    pub closed_at: Option<WallTime>,
+    /// Who verified.
+    pub verified_by: Option<Actor>,
+    /// What was looked at to close it: newer open observations reopen, older ones only count.
+    pub evidence_at: Option<EventTime>,
+    /// Why the last try of this generation ended without success; a person takes over.
+    pub failed_before: Option<SmolStr>,
+    /// Enforcement attempt within the generation.
+    pub attempt: u32,
+    /// Commands of this generation, and tickets of earlier ones.
+    pub commands: Vec<Command>,
+    /// Approval under way.
+    pub approval: Option<Approval>,
+    /// How it is to be verified.
+    pub terms: VerifyTerms,
+    /// Verification under way.
+    pub verification: Option<Verification>,
+    /// Budgets asked.
+    pub budget: Option<BudgetWait>,
+    /// Escalation under way.
+    pub escalation: Option<Escalation>,
+    /// Why it is observed, held, or waits for an operator; for the bottleneck.
+    pub withheld: Option<String>,
+    /// A standing case: part of a backlog; released by a fresh observation.
+    pub standing: bool,
+    /// Hashes of feedback ids that were seen, newest last.
+    pub feedback_seen: Vec<i64>,
+    /// Persons who touched it, for the human-touches metric.
+    pub human_touches: u32,
+    /// Number of the last receipt.
+    pub receipts: u32,
+    /// Number of the last command, so that no two are alike.
+    pub sequence: u32,
+    /// Findings beyond the limit: counted only.
+    pub overflow: u64,
+    /// The last entries of its story.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// One finding of a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingState {
+    /// Identity.
+    pub fingerprint: Fingerprint,
+    /// Hash over what matters to a decision.
+    pub change: i64,
+    /// Last word of its source, by the source's observation time.
+    pub status: Status,
+    /// Severity in that word.
+    pub severity: Severity,
+    /// When the source saw that state.
+    pub observed_at: EventTime,
+    /// Last observation of the exposure being there.
+    pub last_open: Option<EventTime>,
+    /// Detections it stands for.
+    pub count: u64,
+    /// The whole finding, while the case may need it.
+    pub finding: Option<Finding>,
+}
+
+impl FindingState {
+    /// Whether the exposure still stands, as far as its source can say: *dismissed* and *archived* are
+    /// claims and take nothing away.
+    pub fn exposes(&self) -> bool {
+        !matches!(self.status, Status::Fixed | Status::Gone)
+    }
+}
+
+/// One grant of a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Request it answers.
+    pub request: String,
+    /// When.
+    pub at: WallTime,
+}
+
+/// A budget in one scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetState {
+    /// Key.
+    pub key: CaseUid,
+    /// Id in the policy.
+    pub budget: SmolStr,
+    /// Scope value.
+    pub scope: SmolStr,
+    /// Window in milliseconds, by the last request.
+    pub within_ms: i64,
+    /// Grants inside the window, oldest first.
+    pub grants: Vec<Grant>,
+}
+
+/// What a partition works under.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesState {
+    /// Version in force.
+    pub stamp: RulesStamp,
+}
+
+/// The findings of one case.
+pub type Findings = BTreeMap<Fingerprint, FindingState>;

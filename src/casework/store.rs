@@ -1,0 +1,298 @@
+//! The entities of one partition, with the undo log of the open transaction and the timer table.
+//!
+//! First touch of an entity keeps its old value; `undo` puts it back, `changes` lists what the
+//! changelog needs. Timers are derived from the cases, never stored. Not for any rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+
+use super::state::{BudgetState, Case, FindingState, Findings, RulesState};
+use crate::ids::{CaseUid, Fingerprint};
+use crate::time::WallTime;
+
+/// One entity, by its changelog key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntityKey {
+    /// `case/<uid>`
+    Case(CaseUid),
+    /// `finding/<uid>/<fingerprint>`
+    Finding(CaseUid, Fingerprint),
+    /// `budget/<key>`
+    Budget(CaseUid),
+    /// `rules`
+    Rules,
+}
+
+impl EntityKey {
+    /// The changelog's key.
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Case(uid) => format!("case/{uid}"),
+            Self::Finding(uid, fingerprint) => format!("finding/{uid}/{fingerprint}"),
+            Self::Budget(key) => format!("budget/{key}"),
+            Self::Rules => "rules".to_owned(),
+        }
+    }
+
+    /// From the changelog's key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let key = match parts.next()? {
+            "case" => Self::Case(CaseUid::parse(parts.next()?).ok()?),
+            "finding" => Self::Finding(CaseUid::parse(parts.next()?).ok()?, Fingerprint::parse(parts.next()?).ok()?),
+            "budget" => Self::Budget(CaseUid::parse(parts.next()?).ok()?),
+            "rules" => Self::Rules,
+            _ => return None,
+        };
+        parts.next().is_none().then_some(key)
+    }
+}
+
+/// What an entity was before the open transaction.
+enum Before {
+    Case(Option<Box<Case>>),
+    Finding(Option<Box<FindingState>>),
+    Budget(Option<Box<BudgetState>>),
+    Rules(RulesState),
+}
+
+/// An entity as it is now, for the changelog.
+#[derive(Clone, Copy, Debug)]
+pub enum Now<'a> {
+    /// A case.
+    Case(&'a Case),
+    /// A finding.
+    Finding(&'a FindingState),
+    /// A budget.
+    Budget(&'a BudgetState),
+    /// The rules in force.
+    Rules(&'a RulesState),
+    /// Forgotten: a tombstone.
+    Gone,
+}
+
+/// The entities of one partition.
+#[derive(Default)]
+pub struct Store {
+    cases: HashMap<CaseUid, Case, foldhash::fast::RandomState>,
+    findings: HashMap<CaseUid, Findings, foldhash::fast::RandomState>,
+    budgets: BTreeMap<CaseUid, BudgetState>,
+    rules: RulesState,
+    touched: BTreeMap<EntityKey, Before>,
+    timers: BTreeSet<(WallTime, CaseUid)>,
+}
+
+static NO_FINDINGS: Findings = Findings::new();
+
+impl Store {
+    /// A case.
+    pub fn case(&self, uid: &CaseUid) -> Option<&Case> {
+        self.cases.get(uid)
+    }
+
+    /// Every case, in no order: for look-ups and counting only.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.values()
+    }
+
+    /// Uids of the cases after `after`, in order, at most `most`.
+    pub fn uids_after(&self, after: Option<CaseUid>, most: usize) -> Vec<CaseUid> {
+        let mut uids: Vec<CaseUid> = self.cases.keys().copied().filter(|uid| after.is_none_or(|a| *uid > a)).collect();
+        uids.sort_unstable();
+        uids.truncate(most);
+        uids
+    }
+
+    /// The findings of a case.
+    pub fn findings(&self, uid: &CaseUid) -> &Findings {
+        self.findings.get(uid).unwrap_or(&NO_FINDINGS)
+    }
+
+    /// A budget.
+    pub fn budget(&self, key: &CaseUid) -> Option<&BudgetState> {
+        self.budgets.get(key)
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &RulesState {
+        &self.rules
+    }
+
+    /// A case to change, with its findings to read.
+    pub fn touch_case(&mut self, uid: &CaseUid) -> Option<(&mut Case, &Findings)> {
+        let case = self.cases.get_mut(uid)?;
+        self.touched.entry(EntityKey::Case(*uid)).or_insert_with(|| Before::Case(Some(Box::new(case.clone()))));
+        Some((case, self.findings.get(uid).unwrap_or(&NO_FINDINGS)))
+    }
+
+    /// A new case.
+    pub fn insert_case(&mut self, case: Case) {
+        let uid = case.uid;
+        let before = self.cases.insert(uid, case);
+        self.touched.entry(EntityKey::Case(uid)).or_insert_with(|| Before::Case(before.map(Box::new)));
+    }
+
+    /// Forgets a case with its findings.
+    pub fn forget_case(&mut self, uid: &CaseUid) {
+        if let Some(before) = self.cases.remove(uid) {
+            self.touched.entry(EntityKey::Case(*uid)).or_insert_with(|| Before::Case(Some(Box::new(before))));
+        }
+        for (fingerprint, before) in self.findings.remove(uid).unwrap_or_default() {
+            let key = EntityKey::Finding(*uid, fingerprint);
+            self.touched.entry(key).or_insert_with(|| Before::Finding(Some(Box::new(before))));
+        }
+    }
+
+    /// A finding to change.
+    pub fn touch_finding(&mut self, uid: &CaseUid, fingerprint: &Fingerprint) -> Option<&mut FindingState> {
+        let state = self.findings.get_mut(uid)?.get_mut(fingerprint)?;
+        let key = EntityKey::Finding(*uid, *fingerprint);
+        self.touched.entry(key).or_insert_with(|| Before::Finding(Some(Box::new(state.clone()))));
+        Some(state)
+    }
+
+    /// A new finding.
+    pub fn insert_finding(&mut self, uid: &CaseUid, state: FindingState) {
+        let fingerprint = state.fingerprint;
+        let before = self.findings.entry(*uid).or_default().insert(fingerprint, state);
+        let key = EntityKey::Finding(*uid, fingerprint);
+        self.touched.entry(key).or_insert_with(|| Before::Finding(before.map(Box::new)));
+    }
+
+    /// A budget to change, made where there is none.
+    pub fn touch_budget(&mut self, key: &CaseUid, make: impl FnOnce() -> BudgetState) -> &mut BudgetState {
+        let before = self.budgets.get(key).cloned();
+        self.touched.entry(EntityKey::Budget(*key)).or_insert_with(|| Before::Budget(before.map(Box::new)));
+        self.budgets.entry(*key).or_insert_with(make)
+    }
+
+    /// Forgets a budget.
+    pub fn forget_budget(&mut self, key: &CaseUid) {
+        if let Some(before) = self.budgets.remove(key) {
+            self.touched.entry(EntityKey::Budget(*key)).or_insert_with(|| Before::Budget(Some(Box::new(before))));
+        }
+    }
+
+    /// Sets the rules in force.
+    pub fn set_rules(&mut self, rules: RulesState) {
+        let before = std::mem::replace(&mut self.rules, rules);
+        self.touched.entry(EntityKey::Rules).or_insert(Before::Rules(before));
+    }
+
+    /// What the changelog needs for the open transaction, in key order.
+    pub fn changes(&self) -> impl Iterator<Item = (EntityKey, Now<'_>)> {
+        self.touched.keys().map(|key| (*key, self.now(*key)))
+    }
+
+    fn now(&self, key: EntityKey) -> Now<'_> {
+        match key {
+            EntityKey::Case(uid) => self.cases.get(&uid).map_or(Now::Gone, Now::Case),
+            EntityKey::Finding(uid, fingerprint) => self.findings(&uid).get(&fingerprint).map_or(Now::Gone, Now::Finding),
+            EntityKey::Budget(key) => self.budgets.get(&key).map_or(Now::Gone, Now::Budget),
+            EntityKey::Rules => Now::Rules(&self.rules),
+        }
+    }
+
+    /// Whether the open transaction changed anything.
+    pub fn is_dirty(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// The open transaction is committed: what it changed is what is.
+    pub fn committed(&mut self) {
+        self.touched.clear();
+    }
+
+    /// The open transaction is aborted: everything is as it was before. Gives the cases that changed,
+    /// so that their timers can be set again.
+    pub fn undo(&mut self) -> Vec<CaseUid> {
+        let mut changed = Vec::new();
+        for (key, before) in std::mem::take(&mut self.touched) {
+            match (key, before) {
+                (EntityKey::Case(uid), Before::Case(before)) => {
+                    changed.push(uid);
+                    match before {
+                        Some(case) => self.cases.insert(uid, *case),
+                        None => self.cases.remove(&uid),
+                    };
+                }
+                (EntityKey::Finding(uid, fingerprint), Before::Finding(before)) => {
+                    let findings = self.findings.entry(uid).or_default();
+                    match before {
+                        Some(state) => findings.insert(fingerprint, *state),
+                        None => findings.remove(&fingerprint),
+                    };
+                    if findings.is_empty() {
+                        self.findings.remove(&uid);
+                    }
+                }
+                (EntityKey::Budget(key), Before::Budget(before)) => {
+                    match before {
+                        Some(budget) => self.budgets.insert(key, *budget),
+                        None => self.budgets.remove(&key),
+                    };
+                }
+                (_, Before::Rules(before)) => self.rules = before,
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    /// Sets an alarm. Old alarms of the case stay; whoever takes one asks the case what is really due.
+    pub fn set_timer(&mut self, at: WallTime, uid: CaseUid) {
+        self.timers.insert((at, uid));
+    }
+
+    /// The next alarm.
+    pub fn next_timer(&self) -> Option<WallTime> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Takes one alarm that is due.
+    pub fn take_due(&mut self, now: WallTime) -> Option<CaseUid> {
+        let (at, uid) = *self.timers.first()?;
+        (at <= now).then(|| {
+            self.timers.remove(&(at, uid));
+            uid
+        })
+    }
+
+    /// Loads an entity from the changelog.
+    pub fn load_case(&mut self, case: Case) {
+        self.cases.insert(case.uid, case);
+    }
+
+    /// Loads an entity from the changelog.
+    pub fn load_finding(&mut self, uid: CaseUid, state: FindingState) {
+        self.findings.entry(uid).or_default().insert(state.fingerprint, state);
+    }
+
+    /// Loads an entity from the changelog.
+    pub fn load_budget(&mut self, budget: BudgetState) {
+        self.budgets.insert(budget.key, budget);
+    }
+
+    /// Loads an entity from the changelog.
+    pub fn load_rules(&mut self, rules: RulesState) {
+        self.rules = rules;
+    }
+
+    /// A tombstone from the changelog.
+    pub fn load_gone(&mut self, key: EntityKey) {
+        match key {
+            EntityKey::Case(uid) => drop(self.cases.remove(&uid)),
+            EntityKey::Finding(uid, fingerprint) => {
+                if let Some(findings) = self.findings.get_mut(&uid) {
+                    findings.remove(&fingerprint);
+                    if findings.is_empty() {
+                        self.findings.remove(&uid);
+                    }
+                }
+            }
+            EntityKey::Budget(key) => drop(self.budgets.remove(&key)),
+            EntityKey::Rules => self.rules = RulesState::default(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Deadlines: which is next, and what happens when it passes. They are fields of the case, nothing else.
+
+use super::lifecycle::last_observed;
+use super::state::{Case, CommandState, Findings, Phase};
+use super::step::Step;
+use crate::metrics::{BudgetOutcome, Observation, SlaTarget};
+use crate::time::{Span, WallTime};
+
+/// What a deadline is for, in the order in which those of the same instant fire.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    Budget,
+    Answer(String),
+    ApprovalRemind,
+    ApprovalExpires,
+    VerifyAgain,
+    VerifyDeadline,
+    Sla(SlaTarget),
+    Escalate,
+    Forget,
+}
+
+impl Timer {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Budget => "timer:budget",
+            Self::Answer(_) => "timer:answer",
+            Self::ApprovalRemind => "timer:approval_remind",
+            Self::ApprovalExpires => "timer:approval_expires",
+            Self::VerifyAgain => "timer:verify_again",
+            Self::VerifyDeadline => "timer:verify_deadline",
+            Self::Sla(SlaTarget::Acknowledge) => "timer:acknowledge",
+            Self::Sla(SlaTarget::Contain) => "timer:contain",
+            Self::Sla(SlaTarget::Remediate) => "timer:remediate",
+            Self::Sla(SlaTarget::Verify) => "timer:verify",
+            Self::Escalate => "timer:escalate",
+            Self::Forget => "timer:forget",
+        }
+    }
+}
+
+impl Case {
+    /// The next deadline of the case.
+    pub(super) fn next_timer(&self, forget_after: Span) -> Option<(WallTime, Timer)> {
+        let mut next: Option<(WallTime, Timer)> = None;
+        let mut offer = |at: Option<WallTime>, timer: Timer| {
+            if let Some(at) = at
+                && next.as_ref().is_none_or(|best| (at, &timer) < (best.0, &best.1))
+            {
+                next = Some((at, timer));
+            }
+        };
+        offer(self.forget_at(forget_after), Timer::Forget);
+        for command in self.commands.iter().filter(|c| c.is_out()) {
+            // The answer to a request for approval or verification has its own deadline.
+            if !matches!(command.kind, crate::wire::ActionKind::Approve | crate::wire::ActionKind::Verify) {
+                offer(command.answer_by, Timer::Answer(command.command_id.clone()));
+            }
+        }
+        if self.phase.is_open() {
+            offer(self.budget.as_ref().map(|b| b.not_after), Timer::Budget);
+            if let Some(approval) = &self.approval {
+                offer(approval.remind_at, Timer::ApprovalRemind);
+                offer(Some(approval.expires), Timer::ApprovalExpires);
+            }
+            if let Some(verification) = &self.verification {
+                offer(verification.again_at, Timer::VerifyAgain);
+                offer(Some(verification.deadline), Timer::VerifyDeadline);
+            }
+            if let Some((at, target)) = self.next_sla() {
+                offer(Some(at), Timer::Sla(target));
+            }
+            offer(self.next_escalation(), Timer::Escalate);
+        }
+        next
+    }
+
+    /// Something is due.
+    pub(super) fn fire(&mut self, timer: &Timer, due: WallTime, findings: &Findings, step: &mut Step<'_>) {
+        step.observe(Observation::TimerFired { late_by: step.now.since(due) });
+        match timer {
+            Timer::Budget => {
+                let asked = self.budget.as_ref().and_then(|b| b.asks.iter().find(|a| !a.granted));
+                let denied = asked.map(|a| a.budget.clone()).unwrap_or_default();
+                step.observe(Observation::Budget { outcome: BudgetOutcome::Unanswered });
+                self.budgets_answered(last_observed(findings), Some(denied), step);
+            }
+            Timer::Answer(command_id) => self.command_silent(command_id, step),
+            Timer::ApprovalRemind => self.remind_approvers(step),
+            Timer::ApprovalExpires => self.approval_silent(step),
+            Timer::VerifyAgain => self.send_verification(step),
+            Timer::VerifyDeadline => {
+                for command in &mut self.commands {
+                    if command.kind == crate::wire::ActionKind::Verify && command.state == CommandState::Sent {
+                        command.state = CommandState::Unknown;
+                    }
+                }
+                self.verification_failed("nobody verified it in time", step);
+            }
+            Timer::Sla(target) => self.sla_breached(*target, due, step),
+            Timer::Escalate => self.escalate(step),
+            // Forgetting takes the whole entity; the store does it.
+            Timer::Forget => debug_assert!(!self.phase.is_open() || self.phase == Phase::Stub),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Verification: the only way to `closed_verified`, and it needs evidence from someone who isn't the fixer.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::command::Order;
+use super::refusal::Refusal;
+use super::state::{Case, CommandState, Findings, Fix, Phase, Verification};
+use super::step::{Step, reason};
+use crate::time::{EventTime, Span, WallTime};
+use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
+
+/// How long a verifier without a time of its own in the policy has.
+const DEFAULT_WITHIN: Span = Span::hours(24);
+
+/// Proof that the risk is gone. Only made in this file, so nobody can close a case without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    by: Actor,
+    seen_at: WallTime,
+    what: String,
+}
+
+impl Evidence {
+    /// Who looked.
+    pub fn by(&self) -> &Actor {
+        &self.by
+    }
+
+    /// When the verifier looked.
+    pub fn seen_at(&self) -> WallTime {
+        self.seen_at
+    }
+
+    /// For a person.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+/// What looking at a verification's answer gave.
+pub(super) enum Looked {
+    Gone(Evidence),
+    StillThere(String),
+    Unhealthy(Evidence),
+}
+
+impl Case {
+    /// Asks the playbook's verifier; without one, waits for the source's own word or for another person.
+    pub(super) fn ask_verification(&mut self, step: &mut Step<'_>) {
+        let Some(by) = self.terms.by.clone() else {
+            self.verification = None;
+            step.enter(self, Phase::AwaitingVerification);
+            step.tell(self, "waits for its source, or for another person, to verify");
+            return;
+        };
+        let within = if self.terms.within_ms > 0 { Span::millis(self.terms.within_ms) } else { DEFAULT_WITHIN };
+        self.verification = Some(Verification {
+            by,
+            asked_at: step.now,
+            tries: 0,
+            tries_allowed: self.terms.tries.max(1),
+            again_at: None,
+            deadline: step.now.plus(within),
+            within_ms: within.as_millis(),
+        });
+        step.enter(self, Phase::AwaitingVerification);
+        self.send_verification(step);
+    }
+
+    /// One try of a verification.
+    pub(super) fn send_verification(&mut self, step: &mut Step<'_>) {
+        let Some(mut verification) = self.verification.take() else { return };
+        verification.tries = verification.tries.saturating_add(1);
+        verification.again_at = None;
+        let mut parameters: BTreeMap<String, String> =
+            self.terms.gone.iter().map(|(field, value)| (format!("gone.{field}"), value.clone())).collect();
+        if self.terms.healthy {
+            parameters.insert("healthy".to_owned(), "report".to_owned());
+        }
+        if let Some(floor) = self.fix_floor() {
+            parameters.insert("newer_than".to_owned(), floor.to_string());
+        }
+        parameters.insert("try".to_owned(), verification.tries.to_string());
+        let order = Order {
+            kind: ActionKind::Verify,
+            action: SmolStr::new_static("verify"),
+            responder: verification.by.clone(),
+            target: self.last_target(),
+            digest: String::new(),
+            parameters,
+            recipients: Vec::new(),
+            undo: None,
+            cancel_of: None,
+            answer_by: Some(verification.deadline),
+            not_after: verification.deadline,
+            summary: format!("is it gone? {}", self.lead.title),
+        };
+        self.send(order, step);
+        step.tell(self, format!("{} asked to verify, try {}", verification.by, verification.tries));
+        self.verification = Some(verification);
+    }
+
+    fn last_target(&self) -> crate::wire::Target {
+        self.commands
+            .iter()
+            .rev()
+            .find(|c| c.enforces() && c.generation == self.generation)
+            .map_or_else(|| self.resource_target(), |c| c.target.clone())
+    }
+
+    /// A verifier or a person says that it is gone.
+    pub(super) fn look_at_verified(&self, said: &SignedFeedback, findings: &Findings, step: &Step<'_>) -> Result<Looked, Refusal> {
+        let actor = &said.actor;
+        let verdict = said.feedback.kind.as_str();
+        let (id, kind) = (actor.id.clone(), actor.kind);
+        if !matches!(kind, ActorKind::Verifier | ActorKind::Person) {
+            return Err(Refusal::NotAllowed { id, kind, verdict, needed: "a verifier, or a person who didn't fix it" });
+        }
+        self.not_the_fixer(actor, step)?;
+        let seen = said.feedback.at.min(said.received_at);
+        self.newer_than_all(seen, findings, step)?;
+        for (field, expected) in &self.terms.gone {
+            match said.feedback.observed.get(field) {
+                None => return Err(Refusal::NotShown { field: field.clone(), expected: expected.clone() }),
+                Some(value) if value != expected => {
+                    return Ok(Looked::StillThere(format!("{field} is {value}, not {expected}")));
+                }
+                Some(_) => {}
+            }
+        }
+        let evidence = Evidence { by: actor.clone(), seen_at: seen, what: format!("{} looked and it is gone", actor.id) };
+        match said.feedback.healthy {
+            Some(false) => Ok(Looked::Unhealthy(evidence)),
+            None if self.terms.healthy => Err(Refusal::HealthUnknown),
+            _ => Ok(Looked::Gone(evidence)),
+        }
+    }
+
+    /// The source's own *fixed* or *gone* for every finding, where the policy lets it verify.
+    pub(super) fn vendor_evidence(&self, findings: &Findings, step: &Step<'_>) -> Option<Result<Evidence, Refusal>> {
+        if findings.values().any(super::state::FindingState::exposes) || self.overflow > 0 {
+            return None;
+        }
+        let sources: std::collections::BTreeSet<&SmolStr> =
+            findings.values().filter_map(|f| f.finding.as_ref()).map(|f| &f.source).collect();
+        if self.terms.healthy || !sources.iter().all(|s| step.rules.policy.is_verifier(s)) {
+            return None;
+        }
+        let names = sources.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+        let actor = Actor { id: names.as_str().into(), kind: ActorKind::Vendor };
+        let oldest = findings.values().map(|f| f.observed_at).min()?;
+        let seen = oldest.as_wall();
+        let checked = self.not_the_fixer(&actor, step).and_then(|()| self.newer_than_all(seen, findings, step));
+        Some(checked.map(|()| Evidence { by: actor, seen_at: seen, what: format!("{names} reports it repaired") }))
+    }
+
+    fn not_the_fixer(&self, actor: &Actor, step: &Step<'_>) -> Result<(), Refusal> {
+        let same = |id: &SmolStr| {
+            *id == actor.id
+                || step.rules.catalog.person(id).is_some_and(|p| p.id == actor.id)
+                || step.rules.catalog.person(&actor.id).is_some_and(|p| p.id == *id)
+        };
+        let fixers = self
+            .commands
+            .iter()
+            .filter(|c| c.enforces() && c.generation == self.generation && c.state != CommandState::Cancelled)
+            .flat_map(|c| c.actor.iter().map(|a| &a.id).chain(std::iter::once(&c.responder)))
+            .chain(self.fix.iter().flat_map(|f| [&f.by.id, &f.responder]));
+        for fixer in fixers.filter(|id| !id.is_empty()) {
+            if same(fixer) {
+                return Err(Refusal::SameActor(actor.id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Newer than the last fix, with an allowance for clocks, and than the last sighting.
+    fn newer_than_all(&self, seen: WallTime, findings: &Findings, step: &Step<'_>) -> Result<(), Refusal> {
+        if let Some(Fix { at, uncertain: false, .. }) = self.fix
+            && seen < at.plus(step.site.skew)
+        {
+            return Err(Refusal::OlderThanFix { seen, than: at, what: "the fix" });
+        }
+        let sighted = findings.values().filter_map(|f| f.last_open).max();
+        match sighted.map(EventTime::as_wall) {
+            Some(last) if seen <= last => Err(Refusal::OlderThanFix { seen, than: last, what: "the last sighting" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A verifier, or a newer sighting, says that it is still there.
+    pub(super) fn still_there(&mut self, why: &str, step: &mut Step<'_>) {
+        step.tell(self, format!("not gone: {why}"));
+        let again = self.verification.as_mut().and_then(|v| {
+            let pause = Span::millis(v.within_ms / i64::from(v.tries_allowed.max(1)));
+            let at = step.now.plus(pause);
+            (v.tries < v.tries_allowed && at < v.deadline).then(|| {
+                v.again_at = Some(at);
+                at
+            })
+        });
+        if let Some(at) = again {
+            step.noted(self, "verification_again", vec![reason("not_gone", format!("{why}; asked again at {at}"))]);
+            return;
+        }
+        self.verification_failed(why, step);
+    }
+
+    pub(super) fn verification_failed(&mut self, why: &str, step: &mut Step<'_>) {
+        self.end_verification("the verification is over", step);
+        step.observe(crate::metrics::Observation::Opened {
+            opening: crate::metrics::Opening::VerificationFailed,
+            path: SmolStr::new_static(self.path.as_str()),
+            risk: self.risk.clone(),
+        });
+        self.try_failed("the verification failed", &format!("not verified: {why}"), step);
+    }
+
+    /// Forgets a verification under way and withdraws its requests.
+    pub(super) fn end_verification(&mut self, why: &str, step: &mut Step<'_>) {
+        if self.verification.take().is_some() {
+            let mut open = Vec::new();
+            for command in self.commands.iter_mut().filter(|c| c.kind == ActionKind::Verify && c.state == CommandState::Sent) {
+                if step.actor.id == command.responder {
+                    command.state = CommandState::Executed;
+                    command.answer_by = None;
+                } else {
+                    open.push(command.command_id.clone());
+                }
+            }
+            self.withdraw(|c| open.contains(&c.command_id), why, step);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the world may see of a case: its view, and its record for the changelog.
+
+use smol_str::SmolStr;
+
+use super::state::{Case, Command, Findings};
+use crate::limits;
+use crate::wire::{CaseView, CommandView};
+
+/// The public view of a case.
+pub fn view(case: &Case, findings: &Findings) -> CaseView {
+    let open = findings.values().filter(|f| f.exposes()).count();
+    let mut sources: Vec<SmolStr> =
+        findings.values().filter_map(|f| f.finding.as_ref()).map(|f| f.source.clone()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    CaseView {
+        uid: case.uid,
+        tenant: case.tenant.clone(),
+        generation: case.generation,
+        phase: SmolStr::new_static(case.phase.as_str()),
+        path: SmolStr::new_static(case.path.as_str()),
+        playbook: case.playbook.clone(),
+        risk: case.risk.clone(),
+        class: case.lead.class,
+        rule: case.lead.rule.clone(),
+        title: case.lead.title.clone(),
+        severity: case.lead.severity,
+        resource: case.resource_line(),
+        group_key: case.group_key.clone(),
+        owner: case.owner.clone(),
+        bottleneck: case.bottleneck.clone(),
+        deadlines: case.deadlines,
+        detected_at: case.detected_at,
+        opened_at: case.opened_at,
+        last_observed: findings.values().map(|f| f.observed_at).max().unwrap_or(case.lead.observed_at),
+        closed_at: case.closed_at,
+        open_findings: if case.phase.is_open() { u32::try_from(open).unwrap_or(u32::MAX) } else { 0 },
+        findings: u32::try_from(findings.len()).unwrap_or(u32::MAX),
+        detections: findings.values().map(|f| f.count).fold(case.overflow, u64::saturating_add),
+        sources,
+        fingerprints: findings.keys().take(limits::FINDINGS_SHOWN).map(ToString::to_string).collect(),
+        evidence: case.lead.evidence.clone(),
+        remediation: case.lead.recommended_action.clone(),
+        commands: case.commands.iter().map(command_view).collect(),
+        timeline: case.timeline.clone(),
+        policy_digest: case.rules.policy.clone(),
+    }
+}
+
+fn command_view(command: &Command) -> CommandView {
+    CommandView {
+        command_id: command.command_id.clone(),
+        kind: SmolStr::new_static(command.kind.as_str()),
+        action: command.action.clone(),
+        responder: command.responder.clone(),
+        state: SmolStr::new_static(command.state.as_str()),
+        sent_at: command.sent_at,
+        reference: command.reference.clone(),
+    }
+}
