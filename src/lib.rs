@@ -3,6 +3,7 @@
 //!
 //! Start reading at ARCHITECTURE.md; the way of a detection is `formats` → `intake` → `casework`.
 
+pub mod casework;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -63,7 +63,8 @@ impl Case {
         for ask in &mut asks {
             ask.request = format!("{}-{}-{}-{}", self.uid, self.generation, self.attempt, ask.budget);
         }
-        self.budget = Some(BudgetWait { asks, digest: chosen.digest.clone(), not_after: step.now.plus(step.site.budget_wait) });
+        self.budget =
+            Some(BudgetWait { asks, digest: chosen.digest.clone(), not_after: step.now.plus(step.site.budget_wait) });
         step.enter(self, Phase::AwaitingBudget);
         self.ask_next_budget(step);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::command::Order;
-use super::decide::{Chosen, Decision};
+use super::decide::Decision;
 use super::refusal::Refusal;
 use super::state::{Approval, Case, Phase};
 use super::step::{Step, reason};
@@ -177,7 +177,11 @@ impl Case {
         match approval.if_silent.take() {
             Some(backup) if !approval.asked.contains(&backup) => {
                 step.tell(self, format!("nobody answered; {backup} is asked"));
-                step.noted(self, "approval_silent", vec![reason("silent", format!("{} said nothing; {backup} is asked", approval.asked.join(", ")))]);
+                step.noted(
+                    self,
+                    "approval_silent",
+                    vec![reason("silent", format!("{} said nothing; {backup} is asked", approval.asked.join(", ")))],
+                );
                 let term = Span::millis(approval.term_ms);
                 approval.asked = vec![backup];
                 approval.asked_at = step.now;
@@ -189,7 +193,11 @@ impl Case {
             }
             _ => {
                 self.failed_before = Some(SmolStr::new_static("nobody answered the request for approval"));
-                step.noted(self, "approval_silent", vec![reason("silent", "nobody answered; a person takes over by ticket")]);
+                step.noted(
+                    self,
+                    "approval_silent",
+                    vec![reason("silent", "nobody answered; a person takes over by ticket")],
+                );
                 self.open_ticket(Some(&format!("{} was never approved: nobody answered", approval.action)), step);
                 self.start_escalation("approval_silent", step);
             }

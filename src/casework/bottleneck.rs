@@ -48,14 +48,22 @@ impl Case {
         let operator = SmolStr::new_static("operator");
         Some(match self.phase {
             Phase::ClosedVerified | Phase::Stub => return None,
-            Phase::Observing => {
-                (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "observed only: repair it, or raise the ceiling".to_owned()))
+            Phase::Observing => (
+                BottleneckKind::Operator,
+                operator,
+                withheld().unwrap_or_else(|| "observed only: repair it, or raise the ceiling".to_owned()),
+            ),
+            Phase::Held => {
+                (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "assign it to somebody".to_owned()))
             }
-            Phase::Held => (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "assign it to somebody".to_owned())),
             Phase::AwaitingBudget => {
                 let budget = self.budget.as_ref().and_then(|b| b.asks.iter().find(|a| !a.granted));
                 let who = budget.map(|a| a.budget.clone()).unwrap_or_default();
-                (BottleneckKind::Budget, who, "the budget answers within a minute, else an approver is asked".to_owned())
+                (
+                    BottleneckKind::Budget,
+                    who,
+                    "the budget answers within a minute, else an approver is asked".to_owned(),
+                )
             }
             Phase::AwaitingApproval => {
                 let (who, step) = self.approval.as_ref().map_or_else(
@@ -65,22 +73,30 @@ impl Case {
                 (BottleneckKind::Approver, who, step)
             }
             Phase::AwaitingExecutor => match self.commands.iter().rev().find(|c| c.enforces() && c.is_out()) {
-                Some(c) if c.state == CommandState::Cancelling => {
-                    (BottleneckKind::Executor, c.responder.clone(), format!("say whether {} was done before it was withdrawn", c.action))
+                Some(c) if c.state == CommandState::Cancelling => (
+                    BottleneckKind::Executor,
+                    c.responder.clone(),
+                    format!("say whether {} was done before it was withdrawn", c.action),
+                ),
+                Some(c) => {
+                    (BottleneckKind::Executor, c.responder.clone(), format!("carry out {} and say so", c.action))
                 }
-                Some(c) => (BottleneckKind::Executor, c.responder.clone(), format!("carry out {} and say so", c.action)),
-                None => (BottleneckKind::Operator, operator, withheld().unwrap_or_else(|| "switch enforcement on".to_owned())),
+                None => (
+                    BottleneckKind::Operator,
+                    operator,
+                    withheld().unwrap_or_else(|| "switch enforcement on".to_owned()),
+                ),
             },
             Phase::AwaitingOwner => (
                 BottleneckKind::Owner,
                 self.owner_id(),
-                self.lead.recommended_action.clone().unwrap_or_else(|| "repair the cause, then say `repaired`".to_owned()),
+                self.lead
+                    .recommended_action
+                    .clone()
+                    .unwrap_or_else(|| "repair the cause, then say `repaired`".to_owned()),
             ),
             Phase::AwaitingVerification => {
-                let who = self.verification.as_ref().map_or_else(
-                    || self.lead.source.clone(),
-                    |v| v.by.clone(),
-                );
+                let who = self.verification.as_ref().map_or_else(|| self.lead.source.clone(), |v| v.by.clone());
                 (BottleneckKind::Verifier, who, "look whether the risk is gone, and say so".to_owned())
             }
         })

@@ -120,7 +120,8 @@ impl Case {
 
     /// Withdraws what is out and fits; the responder may still answer that it was too late.
     pub(super) fn withdraw(&mut self, fits: impl Fn(&Command) -> bool, why: &str, step: &mut Step<'_>) {
-        let out: Vec<Command> = self.commands.iter().filter(|c| c.state == CommandState::Sent && fits(c)).cloned().collect();
+        let out: Vec<Command> =
+            self.commands.iter().filter(|c| c.state == CommandState::Sent && fits(c)).cloned().collect();
         for command in out {
             let order = Order {
                 kind: command.kind,

@@ -147,14 +147,22 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let chosen = match weighing.choose(policy, playbook, &facts) {
         Ok(chosen) => chosen,
         Err(field) => {
-            weighing.at_most(CasePath::Ticket, "unknown_target", format!("{field} is unknown, so the action has no target"));
+            weighing.at_most(
+                CasePath::Ticket,
+                "unknown_target",
+                format!("{field} is unknown, so the action has no target"),
+            );
             None
         }
     };
     weighing.context(&facts, owner.as_ref());
     weighing.age(argument, playbook, policy.greatest_age);
     if let Some(cause) = &argument.failed_before {
-        weighing.at_most(CasePath::Ticket, "failed_before", format!("the last try ended in: {cause}; a person takes over"));
+        weighing.at_most(
+            CasePath::Ticket,
+            "failed_before",
+            format!("the last try ended in: {cause}; a person takes over"),
+        );
     }
     if !argument.enforcement_on {
         weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
@@ -206,8 +214,7 @@ const fn most_under(ceiling: Ceiling) -> CasePath {
 impl Weighing {
     fn new(playbook: Option<&Playbook>, risk: Option<&RiskClass>) -> Self {
         let wanted = playbook.map_or(CasePath::Ticket, |p| path_of(p.path));
-        let mut this =
-            Self { path: wanted, wanted, reasons: Vec::new(), matched: Vec::new(), facts: BTreeMap::new() };
+        let mut this = Self { path: wanted, wanted, reasons: Vec::new(), matched: Vec::new(), facts: BTreeMap::new() };
         match playbook {
             Some(p) => {
                 this.matched("playbook", &p.id);
@@ -296,7 +303,11 @@ impl Weighing {
         let now = argument.now.as_event();
         let age = now.since(argument.detected_at);
         if age > greatest {
-            self.at_most(CasePath::Approve, "too_old", format!("first detected {age} ago, beyond the greatest age {greatest}"));
+            self.at_most(
+                CasePath::Approve,
+                "too_old",
+                format!("first detected {age} ago, beyond the greatest age {greatest}"),
+            );
         }
         let seen = now.since(argument.last_observed);
         if let Some(limit) = playbook.and_then(|p| p.act.as_ref()).and_then(|a| a.if_seen_within)
@@ -306,7 +317,13 @@ impl Weighing {
         }
     }
 
-    fn budgets(&mut self, policy: &Policy, chosen: Option<&Chosen>, argument: &Argument, facts: &Facts<'_>) -> Vec<BudgetAsk> {
+    fn budgets(
+        &mut self,
+        policy: &Policy,
+        chosen: Option<&Chosen>,
+        argument: &Argument,
+        facts: &Facts<'_>,
+    ) -> Vec<BudgetAsk> {
         let (CasePath::Enforce, Some(chosen)) = (self.path, chosen) else { return Vec::new() };
         if let BudgetAnswer::Denied(id) = &argument.budget {
             self.matched("budget", id);
@@ -315,7 +332,11 @@ impl Weighing {
         }
         match policy.budgets(&chosen.action, facts) {
             Err(field) => {
-                self.at_most(CasePath::Approve, "missing_context", format!("{field} is unknown, so no budget can be asked"));
+                self.at_most(
+                    CasePath::Approve,
+                    "missing_context",
+                    format!("{field} is unknown, so no budget can be asked"),
+                );
                 Vec::new()
             }
             Ok(_) if argument.budget == BudgetAnswer::Granted(chosen.digest.clone()) => Vec::new(),
@@ -405,9 +426,11 @@ impl Weighing {
         let acts = matches!(self.path, CasePath::Approve | CasePath::Enforce);
         let demoted = self.path != self.wanted;
         let withheld = (demoted && !matches!(self.path, CasePath::Approve)).then(|| {
-            let what = chosen.as_ref().map_or_else(|| self.wanted.to_string(), |c| format!("{} {}", self.wanted, c.action));
+            let what =
+                chosen.as_ref().map_or_else(|| self.wanted.to_string(), |c| format!("{} {}", self.wanted, c.action));
             let why = self.reasons.last().map_or("", |reason| reason.text.as_str());
-            let meanwhile = chosen.as_ref().and_then(|c| policy.actions.get(&c.action)).and_then(|a| a.meanwhile.as_deref());
+            let meanwhile =
+                chosen.as_ref().and_then(|c| policy.actions.get(&c.action)).and_then(|a| a.meanwhile.as_deref());
             match meanwhile {
                 Some(holds) => format!("withheld: {what} ({why}); meanwhile: {holds}"),
                 None => format!("withheld: {what} ({why})"),

@@ -52,17 +52,22 @@ impl Case {
         let Some(escalation) = self.escalation.as_mut() else { return };
         let elapsed = step.now.since(escalation.started_at).as_millis();
         let from = usize::try_from(escalation.next).unwrap_or(usize::MAX);
-        let due: Vec<EscalationStep> = escalation.steps.iter().skip(from).take_while(|s| s.after_ms <= elapsed).cloned().collect();
+        let due: Vec<EscalationStep> =
+            escalation.steps.iter().skip(from).take_while(|s| s.after_ms <= elapsed).cloned().collect();
         let Some((highest, skipped)) = due.split_last() else { return };
         escalation.next = escalation.next.saturating_add(u32::try_from(due.len()).unwrap_or(u32::MAX));
         let (chain, cause) = (escalation.chain.clone(), escalation.cause.clone());
         let late_by = Span::millis(elapsed.saturating_sub(highest.after_ms));
-        let mut reasons = vec![reason("escalated", format!("{chain} because of {cause}: {} told, late by {late_by}", highest.tell))];
+        let mut reasons =
+            vec![reason("escalated", format!("{chain} because of {cause}: {} told, late by {late_by}", highest.tell))];
         reasons.extend(skipped.iter().map(|s| reason("skipped", format!("{} was due and is skipped", s.tell))));
         step.observe(Observation::Escalated { risk: self.risk.clone() });
         step.tell(self, format!("escalated to {} ({cause})", highest.tell));
         step.noted(self, "escalated", reasons);
-        let summary = format!("{cause}: {}", self.bottleneck.as_ref().map_or_else(|| self.lead.title.clone(), |b| b.next_step.clone()));
+        let summary = format!(
+            "{cause}: {}",
+            self.bottleneck.as_ref().map_or_else(|| self.lead.title.clone(), |b| b.next_step.clone())
+        );
         self.send(Order::notice(step.now, "escalate", vec![highest.tell.clone()], summary), step);
     }
 }

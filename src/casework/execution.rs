@@ -100,7 +100,11 @@ impl Case {
         let (kind, action, responder) = (command.kind, command.action.clone(), command.responder.clone());
         step.observe(Observation::Unanswered { kind });
         step.tell(self, format!("{responder} did not answer {action} in time: outcome unknown"));
-        step.noted(self, "outcome_unknown", vec![reason("no_answer", format!("{responder} did not answer {action} in time"))]);
+        step.noted(
+            self,
+            "outcome_unknown",
+            vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
+        );
         match kind {
             ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {
                 let by = crate::wire::Actor { id: responder.clone(), kind: ActorKind::Executor };

@@ -46,7 +46,10 @@ impl Case {
             return Err(Refusal::StaleGeneration { said: feedback.generation, is: self.generation });
         }
         let reopens = feedback.kind == FeedbackKind::VerificationFailed && self.phase == Phase::ClosedVerified;
-        let harmless = matches!(feedback.kind, FeedbackKind::Commented | FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled);
+        let harmless = matches!(
+            feedback.kind,
+            FeedbackKind::Commented | FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled
+        );
         if !self.phase.is_open() && !reopens && !harmless {
             return Err(Refusal::NotWaiting(self.phase.as_str()));
         }
@@ -60,7 +63,11 @@ impl Case {
             FeedbackKind::Approved => self.approved(said, step),
             FeedbackKind::Rejected => self.rejected(said, step),
             FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled => {
-                if self.phase.is_open() { self.command_answered(said, step) } else { self.late_answer(said, step) }
+                if self.phase.is_open() {
+                    self.command_answered(said, step)
+                } else {
+                    self.late_answer(said, step)
+                }
             }
             FeedbackKind::Repaired => self.repaired(said, step),
             FeedbackKind::Verified => self.verified(said, findings, step),
@@ -90,7 +97,9 @@ impl Case {
             self.failed_before = Some(SmolStr::new_static("held as flapping"));
             self.withheld = None;
             self.path = super::state::CasePath::Ticket;
-            if step.site.ceiling > crate::policy::Ceiling::Observe && step.rules.policy.ceiling > crate::policy::Ceiling::Observe {
+            if step.site.ceiling > crate::policy::Ceiling::Observe
+                && step.rules.policy.ceiling > crate::policy::Ceiling::Observe
+            {
                 self.open_ticket(Some("came back too often; find the root cause"), step);
             } else {
                 step.enter(self, Phase::AwaitingOwner);
@@ -108,7 +117,12 @@ impl Case {
         Ok(())
     }
 
-    fn failed_to_verify(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
+    fn failed_to_verify(
+        &mut self,
+        said: &SignedFeedback,
+        findings: &Findings,
+        step: &mut Step<'_>,
+    ) -> Result<(), Refusal> {
         let (id, kind) = (said.actor.id.clone(), said.actor.kind);
         if !matches!(kind, ActorKind::Verifier | ActorKind::Person) {
             let verdict = "verification_failed";
@@ -120,7 +134,11 @@ impl Case {
                 let seen = said.feedback.at.min(said.received_at).as_event();
                 if self.evidence_at.is_some_and(|at| seen <= at) {
                     let than = self.evidence_at.unwrap_or_default().as_wall();
-                    return Err(Refusal::OlderThanFix { seen: seen.as_wall(), than, what: "the evidence that closed it" });
+                    return Err(Refusal::OlderThanFix {
+                        seen: seen.as_wall(),
+                        than,
+                        what: "the evidence that closed it",
+                    });
                 }
                 self.reopen(&why, last_observed(findings).max(seen), step);
             }

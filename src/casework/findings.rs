@@ -2,7 +2,7 @@
 //!
 //! The status of a finding is the last word of its source, by the source's own observation time.
 
-use super::state::{Findings, FindingState};
+use super::state::{FindingState, Findings};
 use super::store::Store;
 use crate::finding::{Attr, Exposure, Finding, Status};
 use crate::ids::CaseUid;
@@ -65,7 +65,8 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent) -> 
 /// what the others know. `None` where nothing exposes any more: then the last one stays.
 pub(super) fn lead(findings: &Findings) -> Option<Finding> {
     let exposing = || findings.values().filter(|f| f.exposes()).filter_map(|f| f.finding.as_ref());
-    let mut lead = exposing().max_by(|a, b| a.severity.cmp(&b.severity).then(b.fingerprint.cmp(&a.fingerprint)))?.clone();
+    let mut lead =
+        exposing().max_by(|a, b| a.severity.cmp(&b.severity).then(b.fingerprint.cmp(&a.fingerprint)))?.clone();
     for other in exposing() {
         lead.confidence = lead.confidence.max(other.confidence);
         lead.exposure = match (lead.exposure, other.exposure) {

@@ -17,7 +17,13 @@ use crate::wire::{ActionKind, Deadlines, RulesStamp};
 
 impl Case {
     /// A case that nothing has been decided about.
-    pub(super) fn unopened(uid: CaseUid, lead: Finding, context: Context, received_at: WallTime, step: &Step<'_>) -> Self {
+    pub(super) fn unopened(
+        uid: CaseUid,
+        lead: Finding,
+        context: Context,
+        received_at: WallTime,
+        step: &Step<'_>,
+    ) -> Self {
         Self {
             uid,
             tenant: step.site.tenant.clone(),
@@ -83,7 +89,9 @@ impl Case {
         self.generation = Generation(self.generation.0.saturating_add(1));
         step.tell(self, format!("reopened, generation {}: {why}", self.generation));
         let generation = self.generation;
-        self.commands.retain(|c| c.is_out() || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident) || c.generation == generation);
+        self.commands.retain(|c| {
+            c.is_out() || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident) || c.generation == generation
+        });
         let flapping = self.reopenings.len() >= usize::try_from(reopen.flapping_count.max(1)).unwrap_or(usize::MAX);
         if !flapping {
             self.begin_generation(last_observed, Opening::Recurred, step);
@@ -215,14 +223,19 @@ impl Case {
         match self.phase {
             Phase::AwaitingVerification => true,
             Phase::Observing => decision.path == CasePath::Observe,
-            Phase::AwaitingOwner => matches!(decision.path, CasePath::Ticket | CasePath::Observe) || decision.path == self.path,
+            Phase::AwaitingOwner => {
+                matches!(decision.path, CasePath::Ticket | CasePath::Observe) || decision.path == self.path
+            }
             Phase::AwaitingApproval => {
                 decision.path == CasePath::Approve && self.approval.as_ref().map(|a| &a.digest) == digest
             }
-            Phase::AwaitingBudget => decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest,
+            Phase::AwaitingBudget => {
+                decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest
+            }
             Phase::AwaitingExecutor => {
                 let out = self.commands.iter().rev().find(|c| c.enforces() && c.is_out());
-                matches!(decision.path, CasePath::Enforce | CasePath::Approve) && out.map(|c| &c.digest) == digest
+                matches!(decision.path, CasePath::Enforce | CasePath::Approve)
+                    && out.map(|c| &c.digest) == digest
                     && out.is_none_or(|c| c.state == CommandState::Sent)
                     && decision.path == self.path
             }
@@ -264,7 +277,11 @@ impl Case {
         self.stage_closed(step);
         step.tell(self, format!("closed, verified: {}", evidence.what()));
         let by = format!("{} {} at {}", evidence.by().kind, evidence.by().id, evidence.seen_at());
-        step.noted(self, Phase::ClosedVerified.as_str(), vec![reason("verified", format!("{} ({by})", evidence.what()))]);
+        step.noted(
+            self,
+            Phase::ClosedVerified.as_str(),
+            vec![reason("verified", format!("{} ({by})", evidence.what()))],
+        );
         step.observe(Observation::Closed {
             closing: Closing::Verified,
             resolution: if self.human_touches == 0 { Resolution::Automatic } else { Resolution::People },
@@ -316,7 +333,7 @@ impl Case {
     }
 
     /// What depends on it suffers: the action is taken back and the case is open again.
-    pub(super) fn unhealthy(&mut self, evidence: &Evidence, last_observed: EventTime, step: &mut Step<'_>) {
+    pub(super) fn unhealthy(&mut self, evidence: &Evidence, step: &mut Step<'_>) {
         let done: Vec<_> = self
             .commands
             .iter()
@@ -331,7 +348,6 @@ impl Case {
                 self.undo(&action, target, &why, step);
             }
         }
-        let _ = last_observed;
         self.generation = Generation(self.generation.0.saturating_add(1));
         self.reopenings.push(step.now);
         step.observe(Observation::Opened {

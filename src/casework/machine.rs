@@ -24,7 +24,10 @@ use crate::ids::CaseUid;
 use crate::metrics::{BudgetOutcome, Change, Observation};
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{Actor, ActorKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, CaseView, FindingEvent, RulesStamp, SignedFeedback};
+use crate::wire::{
+    Actor, ActorKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, CaseView, FindingEvent, RulesStamp,
+    SignedFeedback,
+};
 
 /// Most deadlines of one case that fire in one go; more is a rule that never ends.
 const FIRINGS: usize = 64;
@@ -93,7 +96,11 @@ impl Casework {
     pub fn set_enforcement(&mut self, enforcement: Enforcement) {
         if self.enforcement != enforcement {
             self.enforcement = enforcement;
-            let why = if enforcement == Enforcement::Off { "enforcement was switched off" } else { "enforcement was switched on" };
+            let why = if enforcement == Enforcement::Off {
+                "enforcement was switched off"
+            } else {
+                "enforcement was switched on"
+            };
             self.sweep = Some(Sweep { after: None, why });
         }
     }
@@ -112,7 +119,13 @@ impl Casework {
     ///
     /// # Errors
     /// An event without the part that its kind names.
-    pub fn handle(&mut self, event: &CaseEvent, input: &str, now: WallTime, out: &mut Outbox) -> Result<(), HollowEvent> {
+    pub fn handle(
+        &mut self,
+        event: &CaseEvent,
+        input: &str,
+        now: WallTime,
+        out: &mut Outbox,
+    ) -> Result<(), HollowEvent> {
         let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
         match event.kind {
             CaseEventKind::Finding => {
@@ -149,13 +162,16 @@ impl Casework {
         let observed = said.last_observed.max(said.finding.observed_at);
         let is_open = said.finding.status == Status::Open;
         let Some(known) = self.store.case(&uid) else { return };
-        let wakes = is_open && match known.phase {
-            Phase::ClosedVerified => known.evidence_at.is_none_or(|at| observed > at),
-            Phase::Stub => change == Some(Change::New) || change == Some(Change::Changed),
-            Phase::Observing => known.standing && self.site.start_from.is_none_or(|from| observed >= from),
-            Phase::AwaitingVerification => known.fix.as_ref().is_some_and(|fix| observed > fix.at.as_event().plus(self.site.skew)),
-            _ => false,
-        };
+        let wakes = is_open
+            && match known.phase {
+                Phase::ClosedVerified => known.evidence_at.is_none_or(|at| observed > at),
+                Phase::Stub => change == Some(Change::New) || change == Some(Change::Changed),
+                Phase::Observing => known.standing && self.site.start_from.is_none_or(|from| observed >= from),
+                Phase::AwaitingVerification => {
+                    known.fix.as_ref().is_some_and(|fix| observed > fix.at.as_event().plus(self.site.skew))
+                }
+                _ => false,
+            };
         let quiet = matches!(change, Some(Change::Repeat | Change::Late)) && !wakes;
         if quiet {
             return;
@@ -195,7 +211,9 @@ impl Casework {
     fn handle_feedback(&mut self, event: &CaseEvent, said: &SignedFeedback, now: WallTime, out: &mut Outbox) {
         let uid = event.key;
         let Some((case, findings)) = self.store.touch_case(&uid) else {
-            let message = format!("no case {uid} is known here: it never was, or it was forgotten; look it up with `shutter case list`");
+            let message = format!(
+                "no case {uid} is known here: it never was, or it was forgotten; look it up with `shutter case list`"
+            );
             out.strays.push(Stray { feedback: said.clone(), message });
             return;
         };
@@ -304,8 +322,16 @@ impl Casework {
                 continue;
             }
             let Some((case, findings)) = self.store.touch_case(uid) else { continue };
-            let mut step =
-                step(now, &rules, &self.site, self.enforcement, out, "rules".into(), sweep.why.to_owned(), Actor::engine());
+            let mut step = step(
+                now,
+                &rules,
+                &self.site,
+                self.enforcement,
+                out,
+                "rules".into(),
+                sweep.why.to_owned(),
+                Actor::engine(),
+            );
             case.context = rules.catalog.context(&case.lead);
             case.decide_again(last_observed(findings), sweep.why, &mut step);
             case.settle(findings, &mut step);
@@ -377,7 +403,10 @@ fn consider(case: &mut Case, findings: &super::state::Findings, said: &FindingEv
     match said.finding.status {
         Status::Dismissed | Status::Archived => {
             let what = said.finding.status;
-            step.tell(case, format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"));
+            step.tell(
+                case,
+                format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"),
+            );
             let text = format!("{source} says {what}, which closes nothing");
             step.noted(case, "claim", vec![super::step::reason("claim", text)]);
         }

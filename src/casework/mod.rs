@@ -39,8 +39,8 @@ pub use decide::{Argument, BudgetAnswer, Decision, decide};
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
-    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep, FindingState,
-    Findings, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
+    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep,
+    FindingState, Findings, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};

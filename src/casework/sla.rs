@@ -81,7 +81,11 @@ impl Case {
         step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
         step.tell(self, format!("missed: {target}, due {due}"));
         let late_by = step.now.since(due);
-        step.noted(self, "sla_breached", vec![reason("breached", format!("{target} was due {due}; late by {late_by}"))]);
+        step.noted(
+            self,
+            "sla_breached",
+            vec![reason("breached", format!("{target} was due {due}; late by {late_by}"))],
+        );
         if !matches!(self.phase, Phase::Observing | Phase::Held) {
             self.start_escalation(target.as_str(), step);
         }

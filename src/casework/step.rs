@@ -156,7 +156,8 @@ impl Step<'_> {
 
     /// Adds a command to the receipt of the decision that sends it.
     pub fn sends(&mut self, uid: CaseUid, generation: Generation, command_id: &str) {
-        if let Some(receipt) = self.out.receipts.last_mut().filter(|r| r.case_uid == uid && r.generation == generation) {
+        if let Some(receipt) = self.out.receipts.last_mut().filter(|r| r.case_uid == uid && r.generation == generation)
+        {
             receipt.commands.push(command_id.to_owned());
         }
     }

@@ -188,7 +188,9 @@ impl Store {
     fn now(&self, key: EntityKey) -> Now<'_> {
         match key {
             EntityKey::Case(uid) => self.cases.get(&uid).map_or(Now::Gone, Now::Case),
-            EntityKey::Finding(uid, fingerprint) => self.findings(&uid).get(&fingerprint).map_or(Now::Gone, Now::Finding),
+            EntityKey::Finding(uid, fingerprint) => {
+                self.findings(&uid).get(&fingerprint).map_or(Now::Gone, Now::Finding)
+            }
             EntityKey::Budget(key) => self.budgets.get(&key).map_or(Now::Gone, Now::Budget),
             EntityKey::Rules => Now::Rules(&self.rules),
         }

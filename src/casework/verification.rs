@@ -111,7 +111,12 @@ impl Case {
     }
 
     /// A verifier or a person says that it is gone.
-    pub(super) fn look_at_verified(&self, said: &SignedFeedback, findings: &Findings, step: &Step<'_>) -> Result<Looked, Refusal> {
+    pub(super) fn look_at_verified(
+        &self,
+        said: &SignedFeedback,
+        findings: &Findings,
+        step: &Step<'_>,
+    ) -> Result<Looked, Refusal> {
         let actor = &said.actor;
         let verdict = said.feedback.kind.as_str();
         let (id, kind) = (actor.id.clone(), actor.kind);
@@ -130,7 +135,8 @@ impl Case {
                 Some(_) => {}
             }
         }
-        let evidence = Evidence { by: actor.clone(), seen_at: seen, what: format!("{} looked and it is gone", actor.id) };
+        let evidence =
+            Evidence { by: actor.clone(), seen_at: seen, what: format!("{} looked and it is gone", actor.id) };
         match said.feedback.healthy {
             Some(false) => Ok(Looked::Unhealthy(evidence)),
             None if self.terms.healthy => Err(Refusal::HealthUnknown),
@@ -222,7 +228,9 @@ impl Case {
     pub(super) fn end_verification(&mut self, why: &str, step: &mut Step<'_>) {
         if self.verification.take().is_some() {
             let mut open = Vec::new();
-            for command in self.commands.iter_mut().filter(|c| c.kind == ActionKind::Verify && c.state == CommandState::Sent) {
+            for command in
+                self.commands.iter_mut().filter(|c| c.kind == ActionKind::Verify && c.state == CommandState::Sent)
+            {
                 if step.actor.id == command.responder {
                     command.state = CommandState::Executed;
                     command.answer_by = None;
