@@ -31,18 +31,21 @@ pub struct Cli {
 
 /// The commands, in the order of `--help`.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Show the findings in a file of detections.
+    #[command(after_help = exit::help(super::normalize::EXAMPLES))]
+    Normalize(super::normalize::Args),
+}
 
 impl Command {
-    #[allow(unreachable_code, unused_variables)]
     fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
         log.start(LogFormat::default(), DEFAULT_LEVEL);
-        match self {}
+        match self {
+            Self::Normalize(args) => super::normalize::run(args),
+        }
     }
 }
 
-// The allow goes with the first command: until then `Cli` can't be made.
-#[allow(unreachable_code, unused_variables)]
 /// Parses the command line, runs the command, prints what went wrong.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

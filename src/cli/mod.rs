@@ -6,6 +6,7 @@
 //! | `frame.rs` | what every command shares: parsing, dispatch, how errors are printed |
 //! | `exit.rs` | exit codes, and which error gives which |
 //! | `input.rs` | record files, as a stream of records |
+//! | `normalize.rs` | `shutter normalize` |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
@@ -15,5 +16,6 @@ pub mod exit;
 mod frame;
 pub mod input;
 pub mod logging;
+mod normalize;
 
 pub use frame::{Cli, Command, main};

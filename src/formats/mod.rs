@@ -3,29 +3,41 @@
 //! | file | holds |
 //! |---|---|
 //! | `registry.rs` | the names of the formats, and which file reads which |
+//! | `decoder.rs` | a built-in format or a mapping file, read the same way |
 //! | `frame.rs` | what holds for every format: size, UTF-8, nesting, then the format's own reading |
 //! | `collect.rs` | where findings are handed in: bounds, times, missing fields, scrubbing |
 //! | `json.rs` | borrowed JSON values, arrays and NDJSON read one by one, errors that name the field |
 //! | `redact.rs`, `shapes.rs` | secrets replaced by a keyed hash; what credentials look like |
 //! | `fingerprint.rs` | the identity fields of a finding → its fingerprint |
 //! | `reject.rs` | what a format is given, and how it refuses |
+//! | `credential.rs` | one credential, whichever tool found it |
+//! | `rating.rs`, `repository.rs`, `open_wins.rs` | words for severities; names of repositories; open wins over closed in one record |
 //! | `falco.rs` | Falco: JSON output and the plugins' fields |
+//! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
 //!
 //! A record may hold many findings, or none. Each format names its identity fields at the head of
 //! its file and says why these. Secrets are replaced here, before anything else sees them.
 
 #[allow(dead_code, reason = "used by the formats that land next")]
 mod collect;
+#[allow(dead_code, reason = "used by the formats that land next")]
+mod credential;
+mod decoder;
 mod falco;
 mod fingerprint;
 mod frame;
 #[allow(dead_code, reason = "used by the formats that land next")]
 mod json;
+mod open_wins;
+mod rating;
 mod redact;
 mod registry;
 mod reject;
+mod repository;
 mod shapes;
+mod trivy;
 
+pub use decoder::Decoder;
 pub use fingerprint::fingerprint;
 pub use frame::decode;
 pub use redact::Redactor;

@@ -10,13 +10,16 @@ use super::reject::Reject;
 pub enum Format {
     /// Falco's JSON output.
     Falco,
+    /// Trivy's JSON reports.
+    Trivy,
 }
 
 /// Reads one record's text into the collector.
 type Reader = fn(&str, &mut Collector<'_>) -> Result<(), Reject>;
 
 /// Name, format, reader: the one list that everything else follows.
-const FORMATS: &[(&str, Format, Reader)] = &[("falco", Format::Falco, super::falco::read)];
+const FORMATS: &[(&str, Format, Reader)] =
+    &[("falco", Format::Falco, super::falco::read), ("trivy", Format::Trivy, super::trivy::read)];
 
 /// No format of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

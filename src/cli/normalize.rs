@@ -1,0 +1,121 @@
+//! `shutter normalize`: records of a file → findings as JSON lines. For looking at what a format extracts, for
+//! writing mapping files, and for tests; not the way in for detections.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use smol_str::SmolStr;
+
+use super::exit;
+use super::input::{Form, InputError, Records};
+use crate::clock;
+use crate::formats::{DecodeInput, Decoder, Format, Redactor, fingerprint};
+use crate::time::WallTime;
+
+/// The end of `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  shutter normalize --format trivy report.json
+  shutter normalize --format sarif results.sarif.gz | jq -r '[.severity, .title] | @tsv'
+  kafkacat -C -t detections.falco -e | shutter normalize --format falco -
+
+One finding a line on standard output; every rejected record, with its place and the reason, on standard error.
+Exit code 1 says that records were rejected; the findings of the others are all there.
+
+Secrets are replaced by a hash keyed with SHUTTER_SITE_KEY from the environment, so that they can be compared
+with those of a running Shutter; without it, with a fixed key that hides nothing from somebody who can guess.";
+
+/// Options of `shutter normalize`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Format of the records
+    #[arg(long, value_name = "NAME", value_parser = format, help = format_help())]
+    pub format: Option<Format>,
+
+    /// How the file is cut into records; by default its name and its first bytes decide
+    #[arg(long, value_enum)]
+    pub records: Option<Form>,
+
+    /// Name of the source that the findings carry [default: the name of the format]
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+
+    /// Tenant that the fingerprints belong to
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub tenant: String,
+
+    /// When the records arrived, for those without a time of their own [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub received_at: Option<WallTime>,
+
+    /// File of records: .json, .ndjson, .csv, each also gzipped; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    Format::parse(name).map_err(|error| error.to_string())
+}
+
+fn format_help() -> String {
+    format!("Format of the records: {}", Format::names().collect::<Vec<_>>().join(", "))
+}
+
+fn time(text: &str) -> Result<WallTime, String> {
+    WallTime::parse(text).map_err(|error| error.to_string())
+}
+
+/// Runs it.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (decoder, name) = decoder(&args)?;
+    let source = SmolStr::from(args.source.as_deref().unwrap_or(&name));
+    let site_key = std::env::var_os("SHUTTER_SITE_KEY").map(std::ffi::OsString::into_encoded_bytes);
+    let redactor = Redactor::new(site_key.as_deref().unwrap_or(b"shutter normalize"));
+    let input = DecodeInput { source: &source, received_at: args.received_at.unwrap_or_else(clock::now), headers: &[] };
+    let file = args.file.to_string_lossy();
+    let topic = if file == "-" { SmolStr::new_static("stdin") } else { SmolStr::from(file.as_ref()) };
+
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut rejected = 0_u64;
+    for record in Records::open(&args.file, args.records)? {
+        let record = match record {
+            Ok(record) => record,
+            Err(error @ InputError::Io(_)) => {
+                out.flush()?;
+                return Err(anyhow::Error::from(error).context(format!("{topic}: can't be read to its end")));
+            }
+            Err(error @ InputError::TooLarge(_)) => {
+                rejected += 1;
+                eprintln!("{topic}: {error}");
+                continue;
+            }
+        };
+        match decoder.decode(&record.bytes, &input, &redactor) {
+            Err(reject) => {
+                rejected += 1;
+                eprintln!("{topic}: {}: rejected ({}): {reject}", record.place, reject.code.as_str());
+            }
+            Ok(findings) => {
+                for mut finding in findings {
+                    finding.fingerprint = fingerprint(&args.tenant, &finding);
+                    finding.position.topic = topic.clone();
+                    finding.position.offset = i64::try_from(record.place.number).unwrap_or(i64::MAX);
+                    serde_json::to_writer(&mut out, &finding).map_err(io::Error::from)?;
+                    out.write_all(b"\n")?;
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::from(if rejected == 0 { exit::OK } else { exit::FOUND }))
+}
+
+/// What reads the records, and its name.
+fn decoder(args: &Args) -> anyhow::Result<(Decoder, String)> {
+    match args.format {
+        Some(format) => Ok((Decoder::BuiltIn(format), format.name().to_owned())),
+        None => Err(exit::usage("neither --format nor --mapping is given")),
+    }
+}

@@ -1,0 +1,26 @@
+//! How a source's records are read: by a built-in format, or by a mapping file. Not for either one's details.
+
+use super::frame;
+use super::redact::Redactor;
+use super::registry::Format;
+use super::reject::{DecodeInput, Reject};
+use crate::finding::Finding;
+
+/// Reads the records of one source.
+#[derive(Clone, Debug)]
+pub enum Decoder {
+    /// A format that Shutter knows.
+    BuiltIn(Format),
+}
+
+impl Decoder {
+    /// The findings in one record: see [`super::decode`].
+    ///
+    /// # Errors
+    /// A [`Reject`] when the bytes can't be read as a record of this format.
+    pub fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
+        match self {
+            Self::BuiltIn(format) => frame::decode(*format, bytes, input, redactor),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Trivy: JSON reports of images, file systems, repositories and clusters (`trivy … --format json`).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schema.rs` | the report as Trivy writes it, schema 1 and 2 and the cluster form |
+//! | `artifact.rs` | what was scanned → resource and the artifact's part of the identity |
+//! | `results.rs` | vulnerabilities, misconfigurations and secrets → findings |
+//!
+//! Identity, by kind. Common to all is the artifact: its type and its name without tag or digest, because every
+//! build has another tag and would be another finding; in a cluster, cluster, namespace, kind and name.
+//!
+//! | kind | fields | why |
+//! |---|---|---|
+//! | vulnerability | vulnerability, package, ecosystem, path or target | the version is left out: an upgrade that doesn't help is the same finding |
+//! | misconfiguration | check, target, cause's resource | the line moves with every edit |
+//! | secret | rule, file; in place of the file the credential, where the report carries it | Trivy masks the match, so two keys of one rule in one file are one finding |
+//!
+//! Licences are not read: a licence is no exposure, nothing could verify that it is closed, and Trivy lists one
+//! for every package of an image.
+
+mod artifact;
+mod results;
+mod schema;
+
+pub(super) use results::read;
