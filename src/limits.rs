@@ -29,6 +29,8 @@ pub const COMMANDS_PER_CASE: usize = 64;
 pub const REASON_BYTES: usize = 2_048;
 /// Largest YAML file that is read: policy, catalog, configuration, mapping. 100 000 catalog entries are about 12 MiB.
 pub const YAML_BYTES: usize = 32 * 1024 * 1024;
+/// Idempotency keys that the embedded log remembers: a client that retries does so within minutes.
+pub const IDEMPOTENCY_KEYS: u64 = 100_000;
 
 /// The longest start of `text` that is at most `bytes` long and ends between characters.
 pub fn cut(text: &str, bytes: usize) -> &str {

@@ -12,6 +12,9 @@
 //! then begins, sends, commits (or aborts), then polls again; so a rebalance, which only happens
 //! inside `poll`, never meets an open transaction.
 
+pub mod embedded;
+pub mod memory;
+mod owned;
 pub mod topics;
 
 use std::fmt;
