@@ -13,6 +13,7 @@
 //! inside `poll`, never meets an open transaction.
 
 pub mod embedded;
+pub mod kafka;
 pub mod memory;
 mod owned;
 pub mod topics;

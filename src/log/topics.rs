@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::Topic;
 use crate::limits::RECORD_BYTES;
 use crate::time::Span;
@@ -29,7 +31,8 @@ pub enum Partitions {
 }
 
 /// How many partitions each class of topic gets when it is created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Counts {
     /// Of each input topic.
     pub input: i32,
@@ -37,6 +40,13 @@ pub struct Counts {
     pub work: i32,
     /// Of each output topic.
     pub output: i32,
+}
+
+/// Work for up to sixteen threads; casework's count can't be changed later without a migration.
+impl Default for Counts {
+    fn default() -> Self {
+        Self { input: 8, work: 16, output: 4 }
+    }
 }
 
 impl Counts {

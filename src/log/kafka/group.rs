@@ -1,0 +1,200 @@
+//! What librdkafka calls back with: logs and errors for `tracing`, and rebalances, which wait here until the
+//! poll that they happened in can act on them.
+//!
+//! Nothing here decides. An assignment is only noted, because its positions must be looked up and its queues
+//! split off before the first fetch; a revocation is carried out at once, because no transaction is open
+//! during a poll.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel as Level;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+
+use crate::log::TopicPartition;
+
+/// A context for clients that need only be heard.
+pub(super) struct Voice;
+
+impl ClientContext for Voice {
+    fn log(&self, level: Level, fac: &str, message: &str) {
+        tell(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tell_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Voice {}
+
+/// librdkafka's own log line, at one level below its own: its warnings are what a retry will mend.
+pub(super) fn tell(level: Level, fac: &str, message: &str) {
+    match level {
+        Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+            tracing::warn!(target: "shutter::kafka", "{fac}: {message}");
+        }
+        Level::Warning | Level::Notice => tracing::info!(target: "shutter::kafka", "{fac}: {message}"),
+        Level::Info | Level::Debug => tracing::debug!(target: "shutter::kafka", "{fac}: {message}"),
+    }
+}
+
+pub(super) fn tell_error(error: &KafkaError, reason: &str) {
+    // The end of a partition is told as an error.
+    if !matches!(error, KafkaError::Global(rdkafka::error::RDKafkaErrorCode::PartitionEOF)) {
+        tracing::warn!(target: "shutter::kafka", "{error}: {reason}");
+    }
+}
+
+/// A rebalance as it happened.
+pub(super) enum Rebalanced {
+    /// To be assigned by the member, after the poll.
+    Assigned(Vec<TopicPartition>),
+    /// Given up; already unassigned.
+    Revoked(Vec<TopicPartition>),
+    /// Taken away; already unassigned.
+    Lost(Vec<TopicPartition>),
+}
+
+/// Context of the group's member.
+#[derive(Default)]
+pub(super) struct Group {
+    happened: Mutex<Vec<Rebalanced>>,
+    /// Partitions that the group gave and that are not assigned to the client yet.
+    waiting: Mutex<Vec<TopicPartition>>,
+    /// Events served so far; tells an empty queue from one whose event was consumed.
+    served: AtomicU64,
+    last_error: Mutex<Option<String>>,
+    closing: AtomicBool,
+}
+
+impl Group {
+    /// Takes what has happened, in order.
+    pub(super) fn take(&self) -> Vec<Rebalanced> {
+        std::mem::take(&mut *lock(&self.happened))
+    }
+
+    /// How many events were served.
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// The member has assigned what the group gave.
+    pub(super) fn assigned(&self) {
+        lock(&self.waiting).clear();
+    }
+
+    /// From here on nobody acts after a poll: assign and unassign at once.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// The client's last error, for a message that would else only say that time ran out.
+    pub(super) fn last_error(&self) -> Option<String> {
+        lock(&self.last_error).take()
+    }
+
+    fn heard(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is never half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: Level, fac: &str, message: &str) {
+        self.heard();
+        tell(level, fac, message);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {
+        self.heard();
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.heard();
+        *lock(&self.last_error) = Some(reason.to_owned());
+        tell_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Group {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
+        self.heard();
+        let partitions = partitions(tpl);
+        let closing = self.closing.load(Ordering::Relaxed);
+        if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            if closing {
+                complain(assign(consumer, tpl));
+            } else {
+                lock(&self.waiting).extend(partitions.iter().cloned());
+                lock(&self.happened).push(Rebalanced::Assigned(partitions));
+            }
+            return;
+        }
+        let lost = consumer.assignment_lost();
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if !waiting.is_empty() {
+            // librdkafka waits for each assignment to be answered, and unassigns only what was assigned.
+            let list = waiting.iter().map(|tp| (tp.topic.to_string(), tp.partition, KafkaOffset::Invalid)).collect();
+            complain(assign(consumer, &list));
+        }
+        complain(match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(tpl),
+            _ => consumer.unassign(),
+        });
+        lock(&self.happened).push(if lost { Rebalanced::Lost(partitions) } else { Rebalanced::Revoked(partitions) });
+    }
+}
+
+/// Assigns as the group's protocol wants it.
+pub(super) fn assign(consumer: &BaseConsumer<Group>, list: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
+        _ => consumer.assign(list),
+    }
+}
+
+fn complain(result: KafkaResult<()>) {
+    if let Err(e) = result {
+        tracing::error!(target: "shutter::kafka", "rebalance: {e}");
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|e| TopicPartition::new(e.topic(), e.partition())).collect()
+}
+
+/// Wakes a poll that waits while every queue is empty.
+#[derive(Default)]
+pub(super) struct Bell {
+    rung: Mutex<u64>,
+    bell: Condvar,
+}
+
+impl Bell {
+    /// A queue has something.
+    pub(super) fn ring(&self) {
+        *lock(&self.rung) += 1;
+        self.bell.notify_all();
+    }
+
+    /// How often it has rung; look before looking at the queues.
+    pub(super) fn count(&self) -> u64 {
+        *lock(&self.rung)
+    }
+
+    /// Waits until it has rung since `seen`, at most so long.
+    pub(super) fn wait(&self, seen: u64, most: Duration) {
+        let rung = lock(&self.rung);
+        drop(self.bell.wait_timeout_while(rung, most, |rung| *rung == seen));
+    }
+}
