@@ -11,6 +11,7 @@ pub mod facts;
 pub mod finding;
 pub mod formats;
 pub mod ids;
+pub mod intake;
 pub mod limits;
 pub mod log;
 pub mod metrics;

@@ -27,6 +27,8 @@ pub const FEEDBACK_REMEMBERED: usize = 256;
 pub const COMMANDS_PER_CASE: usize = 64;
 /// Longest reason or comment in feedback.
 pub const REASON_BYTES: usize = 2_048;
+/// Most bytes of an input's headers that a dead letter repeats; beyond it the letter goes by reference.
+pub const DEAD_LETTER_HEADER_BYTES: usize = 16 * 1024;
 /// Largest YAML file that is read: policy, catalog, configuration, mapping. 100 000 catalog entries are about 12 MiB.
 pub const YAML_BYTES: usize = 32 * 1024 * 1024;
 /// Idempotency keys that the embedded log remembers: a client that retries does so within minutes.

@@ -1,0 +1,263 @@
+//! The way of a batch through the steps. Holds what every record needs and remembers nothing between batches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smol_str::SmolStr;
+
+use crate::facts::Field;
+use crate::formats::{Redactor, Reject};
+use crate::ids::{CaseUid, Generation, partition_of};
+use crate::log::Record;
+use crate::policy::{Rules, SuppressRule};
+use crate::time::WallTime;
+use crate::wire::{
+    Actor, CaseEvent, CaseEventKind, FindingEvent, MatchedRule, Reason, Receipt, RejectCode, RulesStamp,
+};
+
+use super::combine::{Combiner, Row};
+use super::dead_letter::dead_letter;
+use super::decode;
+use super::guard::guarded;
+use super::output::{IntakeOut, Routed, SourceCount, Visibility};
+use super::place::{Place, place};
+use super::source::Source;
+
+/// What a record's topic is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role<'a> {
+    /// Detections of this source.
+    Detections(&'a str),
+}
+
+/// One record with what its topic is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What its topic is for.
+    pub role: Role<'a>,
+    /// The record.
+    pub record: &'a Record,
+}
+
+/// What doesn't change while an intake runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Tenant: part of every identity.
+    pub tenant: SmolStr,
+    /// Sources, by name.
+    pub sources: Vec<Source>,
+    /// Replaces secrets.
+    pub redactor: Redactor,
+    /// Partitions of `case-events`.
+    pub partitions: u32,
+    /// `max.message.bytes` of the dead-letter topics.
+    pub dead_letter_bytes: usize,
+}
+
+/// Raw records in, case events out.
+#[derive(Debug)]
+pub struct Intake {
+    settings: Settings,
+    sources: BTreeMap<SmolStr, Source>,
+    rules: Rules,
+    stamp: RulesStamp,
+    /// Fields that suppressions read: they must be equal within a row.
+    reads: Vec<Field>,
+}
+
+impl Intake {
+    /// Under a first version of the rules.
+    pub fn new(settings: Settings, rules: Rules) -> Self {
+        let sources = settings.sources.iter().map(|source| (source.name.clone(), source.clone())).collect();
+        let (stamp, reads) = (rules.stamp(), reads(&rules));
+        Self { settings, sources, rules, stamp, reads }
+    }
+
+    /// Works under other rules from the next batch on.
+    pub fn replace_rules(&mut self, rules: Rules) {
+        self.stamp = rules.stamp();
+        self.reads = reads(&rules);
+        self.rules = rules;
+    }
+
+    /// One batch. `now` only dates dead letters and receipts: everything else follows from the records.
+    pub fn handle(&self, batch: &[Input<'_>], now: WallTime) -> IntakeOut {
+        let mut out = IntakeOut::default();
+        let mut combiner = Combiner::new(&self.reads);
+        for (at, input) in batch.iter().enumerate() {
+            match input.role {
+                Role::Detections(source) => {
+                    self.take_detections(source, at, input.record, &mut combiner, now, &mut out)
+                }
+            }
+        }
+        for row in combiner.into_rows() {
+            self.send_row(row, batch, now, &mut out);
+        }
+        out
+    }
+
+    fn take_detections(
+        &self,
+        name: &str,
+        at: usize,
+        record: &Record,
+        combiner: &mut Combiner<'_>,
+        now: WallTime,
+        out: &mut IntakeOut,
+    ) {
+        let Some(source) = self.sources.get(name) else {
+            let message = format!("no source is called `{name}`; add it to `sources` of the configuration");
+            let reject = Reject::new(RejectCode::UnknownFormat, message);
+            // Nobody knows what it bears.
+            self.reject(name, Visibility::Restricted, record, reject, now, out);
+            return;
+        };
+        let findings = guarded(|| decode::findings(&self.settings.tenant, source, record, &self.settings.redactor));
+        let count = counted(out, name);
+        count.records += 1;
+        count.bytes += record.value.as_ref().map_or(0, Vec::len) as u64;
+        match findings {
+            Ok(Ok(findings)) => {
+                count.findings += findings.len() as u64;
+                count.empty += u64::from(findings.is_empty());
+                for finding in findings {
+                    combiner.add(finding, at, record);
+                }
+            }
+            Ok(Err(reject)) => self.reject(name, floor(source), record, reject, now, out),
+            Err(_) => self.reject(name, floor(source), record, poisoned("decoded"), now, out),
+        }
+    }
+
+    fn send_row(&self, row: Row, batch: &[Input<'_>], now: WallTime, out: &mut IntakeOut) {
+        let source = row.finding.source.clone();
+        let placed = guarded(|| place(&self.settings.tenant, &self.rules, &row.finding, row.received_at));
+        let Ok(placed) = placed else {
+            for input in row.records.iter().filter_map(|at| batch.get(*at)) {
+                let floor = self.sources.get(&source).map_or(Visibility::Restricted, floor);
+                self.reject(&source, floor, input.record, poisoned("matched against policy and catalog"), now, out);
+            }
+            return;
+        };
+        match placed {
+            Place::Suppressed(rule) => {
+                counted(out, &source).suppressed += row.count;
+                let entry = out.suppressed.entry(rule.id.clone()).or_default();
+                if entry.detections == 0 {
+                    entry.reason.clone_from(&rule.reason);
+                    out.receipts.push(self.sample(rule, &row, now));
+                }
+                entry.detections += row.count;
+            }
+            Place::Case { context, grouping, uid } => {
+                counted(out, &source).combined += row.count - 1;
+                let trace = row.records.first().and_then(|at| batch.get(*at)).and_then(|input| trace(input.record));
+                let finding = FindingEvent {
+                    group_key: grouping.readable(),
+                    group_rule: grouping.rule,
+                    count: row.count,
+                    last_observed: row.last_observed,
+                    received_at: row.received_at,
+                    context,
+                    finding: row.finding,
+                };
+                let event = CaseEvent {
+                    kind: CaseEventKind::Finding,
+                    key: uid,
+                    rules: self.stamp.clone(),
+                    finding: Some(finding),
+                    feedback: None,
+                    budget: None,
+                    trace,
+                };
+                out.events.push(Routed { partition: partition_of(&uid.0, self.settings.partitions), key: uid, event });
+            }
+        }
+    }
+
+    fn reject(
+        &self,
+        source: &str,
+        floor: Visibility,
+        record: &Record,
+        reject: Reject,
+        now: WallTime,
+        out: &mut IntakeOut,
+    ) {
+        *counted(out, source).rejected.entry(reject.code).or_default() += 1;
+        let most = self.settings.dead_letter_bytes;
+        out.dead_letters.push(dead_letter(record, reject, floor, &self.settings.redactor, most, now));
+    }
+
+    /// One receipt per suppressing rule and batch: enough to see what a rule hides, without a receipt per detection.
+    fn sample(&self, rule: &SuppressRule, row: &Row, now: WallTime) -> Receipt {
+        let finding = &row.finding;
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Receipt {
+            id: format!("suppressed/{}/{}/{}", rule.id, finding.position, finding.position.index),
+            tenant: self.settings.tenant.clone(),
+            case_uid: CaseUid::default(),
+            generation: Generation::default(),
+            at: now,
+            trigger: SmolStr::new_static("finding"),
+            input: finding.position.to_string(),
+            outcome: SmolStr::new_static("suppressed"),
+            actor: Actor::engine().id,
+            rules: vec![MatchedRule { kind: SmolStr::new_static("suppress"), id: rule.id.clone() }],
+            reasons: vec![Reason {
+                code: SmolStr::new_static("suppressed"),
+                text: format!("{}; until {}; a sample, see the counter for how many", rule.reason, rule.until),
+            }],
+            facts: [
+                fact("source", &finding.source),
+                fact("rule", &finding.rule),
+                fact("resource.id", &finding.resource.id),
+                fact("severity", finding.severity.as_str()),
+                fact("fingerprint", &finding.fingerprint.to_string()),
+            ]
+            .into(),
+            commands: Vec::new(),
+            argument: String::new(),
+            policy_digest: self.stamp.policy.clone(),
+            catalog_digest: self.stamp.catalog.clone(),
+            engine_version: SmolStr::new_static(env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+fn reads(rules: &Rules) -> Vec<Field> {
+    let all: BTreeSet<Field> = rules.policy.suppress.iter().flat_map(|rule| rule.matcher.fields()).collect();
+    all.into_iter().collect()
+}
+
+fn counted<'o>(out: &'o mut IntakeOut, source: &str) -> &'o mut SourceCount {
+    // Two look-ups, but no allocation for a source that is there already.
+    if !out.sources.contains_key(source) {
+        out.sources.insert(source.into(), SourceCount::default());
+    }
+    out.sources.get_mut(source).expect("inserted above")
+}
+
+fn floor(source: &Source) -> Visibility {
+    if source.secret_bearing { Visibility::Restricted } else { Visibility::Ordinary }
+}
+
+fn poisoned(step: &str) -> Reject {
+    Reject::new(
+        RejectCode::Poisoned,
+        format!(
+            "the program stumbled while this record was {step}: a defect of ours. Report it; replay the record once it is mended"
+        ),
+    )
+}
+
+/// The record's `traceparent`, if it is one (W3C Trace Context, section 3.2).
+fn trace(record: &Record) -> Option<String> {
+    let text = std::str::from_utf8(record.header("traceparent")?).ok()?;
+    let shaped = text.len() == 55
+        && text.bytes().enumerate().all(|(i, b)| match i {
+            2 | 35 | 52 => b == b'-',
+            _ => b.is_ascii_digit() || matches!(b, b'a'..=b'f'),
+        });
+    shaped.then(|| text.to_owned())
+}
