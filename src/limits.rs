@@ -33,6 +33,18 @@ pub const DEAD_LETTER_HEADER_BYTES: usize = 16 * 1024;
 pub const YAML_BYTES: usize = 32 * 1024 * 1024;
 /// Idempotency keys that the embedded log remembers: a client that retries does so within minutes.
 pub const IDEMPOTENCY_KEYS: u64 = 100_000;
+/// Files of one policy or catalog, and their bytes together: a bundle goes over a topic as one record.
+pub const RULE_FILES: usize = 1_000;
+/// Bytes of all files of one policy or catalog together.
+pub const RULE_BYTES: usize = 16 * 1024 * 1024;
+/// Rules of one kind in a policy; each finding may look at all of them.
+pub const RULES: usize = 2_000;
+/// Levels of `any`, `all` and `not` in one `match`; deeper can't be read aloud.
+pub const MATCH_DEPTH: usize = 12;
+/// Conditions in one `match`, list items included.
+pub const MATCH_NODES: usize = 1_000;
+/// Errors told of one policy or catalog; who mends these sees the next.
+pub const DIAGNOSTICS: usize = 200;
 
 /// The longest start of `text` that is at most `bytes` long and ends between characters.
 pub fn cut(text: &str, bytes: usize) -> &str {

@@ -80,6 +80,23 @@ fn read<T: DeserializeOwned>(file: &str, text: &str, options: serde_saphyr::Opti
     serde_saphyr::from_str_with_options(document, options).map_err(|error| told(file, text, &error))
 }
 
+/// Reads every document of a file, numbers with leading zeros as texts (account ids). `file` is only for messages.
+pub fn documents<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<T>, YamlError> {
+    if text.len() > limits::YAML_BYTES {
+        let message = format!("{} bytes; at most {} are read", text.len(), limits::YAML_BYTES);
+        return Err(YamlError::new(file, text, 0, 0, message));
+    }
+    if is_empty(text) {
+        return Ok(Vec::new());
+    }
+    let options = serde_saphyr::options! {
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        strict_booleans: true,
+    };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| told(file, text, &error))
+}
+
 fn is_empty(text: &str) -> bool {
     text.lines().all(|line| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#'))
 }

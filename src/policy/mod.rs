@@ -8,22 +8,36 @@
 //! | `term.rs` | lengths of time |
 //! | `catalog/` | people, teams, and what belongs to whom |
 //! | `rules.rs` | policy and catalog together |
+//! | `source.rs` | the files, their digest, the bundle that travels |
+//! | `node.rs`, `fields.rs` | YAML as a tree with places, and reading values out of it |
+//! | `compile/` | files → policy |
+//! | `lint/` | what is probably not meant |
+//! | `report.rs` | errors with file:line:column |
 
 pub mod catalog;
+mod compile;
+mod fields;
 pub mod glob;
 mod index;
+mod lint;
 mod lookup;
 mod model;
+mod node;
 pub mod predicate;
+pub mod report;
 mod rules;
+mod source;
 pub mod term;
 
 pub use catalog::Catalog;
+pub use compile::{Compiled, compile};
 pub use lookup::LAST_RESORT;
 pub use model::{
     Act, ActionRule, ApprovalRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, Grouping,
     IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path, Playbook, Policy, Protect, Recipient,
     Reopen, RiskClass, Sla, SuppressRule, TargetSpec, Verify,
 };
+pub use report::{Diagnostic, Level, Report, Warning};
 pub use rules::Rules;
+pub use source::{SourceFile, Sources};
 pub use term::Term;

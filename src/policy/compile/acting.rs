@@ -1,0 +1,286 @@
+//! Reads what is done: approvals, actions, playbooks with their verification.
+
+use smol_str::SmolStr;
+
+use crate::policy::fields::{
+    Fields, Problems, count, entries, is_name, items, name, one_of, one_or_more, some_span, text, truth, word,
+};
+use crate::policy::model::{
+    Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Verify,
+};
+use crate::policy::node::{Key, Kind, Node};
+
+use super::draft::{ApprovalPlaces, Draft, Named, PlaybookPlaces};
+use super::matching::{field, predicate};
+use super::refused;
+use super::rules::recipient;
+use super::target;
+
+/// OpenC2 1.0, section 3.3.1.1.
+const VERBS: &[&str] = &[
+    "scan",
+    "locate",
+    "query",
+    "deny",
+    "contain",
+    "allow",
+    "start",
+    "stop",
+    "restart",
+    "cancel",
+    "set",
+    "update",
+    "redirect",
+    "create",
+    "delete",
+    "detonate",
+    "restore",
+    "copy",
+    "investigate",
+    "remediate",
+];
+
+/// `approvals:`
+pub(super) fn approvals(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for (key, node) in entries(node, "approvals", problems) {
+        if !is_name(&key.name, &key.at, problems) {
+            continue;
+        }
+        let Some(mut fields) = Fields::of(node, "an approval", problems) else { continue };
+        let mut ask = Vec::new();
+        if let Some(node) = fields.need("ask", problems) {
+            ask.extend(one_or_more(node).iter().filter_map(|item| recipient(item, draft, problems)));
+            if ask.is_empty() {
+                problems.error(&node.at, "empty", "an approval that asks nobody");
+            }
+        }
+        let need_node = fields.get("need");
+        let need = need_node.map_or(Some(1), |node| count(node, 1, 20, problems));
+        let remind = fields.get("remind").and_then(|node| some_span(node, problems));
+        let expires = fields.need("expires", problems).and_then(|node| some_span(node, problems));
+        let silent_node = fields.get("if_silent");
+        let if_silent = silent_node.and_then(|node| recipient(node, draft, problems));
+        let if_rejected = fields.get("if_rejected").map_or(Some(IfRejected::Ticket), |node| {
+            word(node, "answer to a no", IfRejected::ALL, IfRejected::as_str, problems)
+        });
+        fields.finish(problems);
+        let id = SmolStr::from(&key.name);
+        // Defined even where something in it is wrong, so that its uses aren't errors too.
+        draft.define(Named::Approval, &id, &key.at, problems);
+        let places = ApprovalPlaces {
+            need: need_node.map(|node| node.at.clone()),
+            if_silent: silent_node.map(|node| node.at.clone()),
+        };
+        draft.approvals.insert(id.clone(), places);
+        if let (Some(need), Some(expires), Some(if_rejected)) = (need, expires, if_rejected) {
+            let rule = ApprovalRule { id: id.clone(), ask, need, remind, expires, if_silent, if_rejected };
+            draft.policy.approvals.insert(id, rule);
+        }
+    }
+}
+
+/// `actions:`
+pub(super) fn actions(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for (key, node) in entries(node, "actions", problems) {
+        if !is_name(&key.name, &key.at, problems) {
+            continue;
+        }
+        let Some(mut fields) = Fields::of(node, "an action", problems) else { continue };
+        let by = fields.need("by", problems).and_then(|node| name(node, "the name of a responder", problems));
+        let answer_within = fields.need("answer_within", problems).and_then(|node| some_span(node, problems));
+        let undo_node = fields.get("undo");
+        let undo = undo_node.and_then(|node| name(node, "the name of what takes it back", problems));
+        let mut flag = |key| fields.get(key).and_then(|node| truth(node, problems)).unwrap_or(false);
+        let (plans, standing, irreversible) = (flag("plans"), flag("standing"), flag("irreversible"));
+        let meanwhile = fields.get("meanwhile").and_then(|node| text(node, "a sentence", problems)).map(str::to_owned);
+        let openc2 = fields.get("openc2").and_then(|node| openc2(node, problems));
+        if plans {
+            refused::plans(fields.key("plans").unwrap_or(fields.at), &key.name, problems);
+        }
+        if irreversible && undo.is_some() {
+            let at = fields.key("irreversible").unwrap_or(fields.at);
+            problems.error(at, "contradiction", format!("`{}` has an undo and is irreversible", key.name));
+        }
+        fields.finish(problems);
+        let id = SmolStr::from(&key.name);
+        draft.define(Named::Action, &id, &key.at, problems);
+        if let Some(node) = undo_node {
+            draft.undos.insert(id.clone(), node.at.clone());
+        }
+        if let (Some(by), Some(answer_within)) = (by, answer_within) {
+            let rule = ActionRule {
+                id: id.clone(),
+                by,
+                undo,
+                answer_within,
+                plans,
+                standing,
+                irreversible,
+                meanwhile,
+                openc2,
+            };
+            draft.policy.actions.insert(id, rule);
+        }
+    }
+}
+
+/// `openc2: deny` or `openc2: {do: deny, target: uri}`
+fn openc2(node: &Node, problems: &mut Problems) -> Option<OpenC2Verb> {
+    let (verb_node, target) = match node.kind {
+        Kind::Map(_) => {
+            let mut fields = Fields::of(node, "openc2", problems)?;
+            let verb = fields.need("do", problems);
+            let target = fields.get("target").and_then(|node| text(node, "a target type", problems));
+            fields.finish(problems);
+            (verb?, target.map(SmolStr::from))
+        }
+        _ => (node, None),
+    };
+    let verb = text(verb_node, "a verb of OpenC2", problems)?;
+    if !VERBS.contains(&verb) {
+        problems
+            .error(&verb_node.at, "unknown-word", format!("`{verb}` is no action of OpenC2 1.0"))
+            .help(one_of(verb, VERBS));
+        return None;
+    }
+    Some(OpenC2Verb { verb: verb.into(), target })
+}
+
+/// `playbooks:`
+pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for item in items(node, "playbooks", problems) {
+        let Some(mut fields) = Fields::of(item, "a playbook", problems) else { continue };
+        let id = fields.need("id", problems).and_then(|node| name(node, "a name", problems));
+        let matcher = predicate(fields.get("match"), problems);
+        let path_node = fields.need("path", problems);
+        let path = path_node.and_then(|node| word(node, "path", Path::ALL, Path::as_str, problems));
+        if let Some(node) = fields.get("contain") {
+            refused::contain(node, fields.key("contain").unwrap_or(fields.at), draft, problems);
+        }
+        if let Some(node) = fields.get("exception") {
+            refused::exception(node, fields.key("exception").unwrap_or(fields.at), draft, problems);
+        }
+        let act = fields.get("act").map(|node| act(node, draft, problems));
+        let approve = fields.get("approve").and_then(|node| {
+            let approval = name(node, "the name of an approval", problems)?;
+            draft.uses(Named::Approval, &approval, &node.at);
+            Some(approval)
+        });
+        let mut also = Vec::new();
+        for item in fields.get("also").map(one_or_more).unwrap_or_default() {
+            let Some(action) = name(item, "the name of an action", problems) else { continue };
+            draft.uses(Named::Action, &action, &item.at);
+            if also.contains(&action) {
+                problems.error(&item.at, "duplicate", format!("`{action}` stands twice in `also`"));
+            }
+            also.push(action);
+        }
+        let verify_node = fields.get("verify");
+        let verify = verify_node.map(|node| verify(node, problems));
+        if let (Some(path @ (Path::Enforce | Path::Approve)), None) = (path, &act) {
+            problems
+                .error(fields.at, "missing-key", format!("the path is {path}, but there is nothing to do"))
+                .help("add `act: {do: …, target: …}`, or take the path ticket");
+        }
+        if path == Some(Path::Approve) && approve.is_none() && fields.key("approve").is_none() {
+            problems
+                .error(fields.at, "missing-key", "the path is approve, but nobody is asked")
+                .help("add `approve: …` with the name of an approval");
+        }
+        let places = PlaybookPlaces {
+            id: fields.key("id").unwrap_or(fields.at).clone(),
+            path: path_node.map_or_else(|| fields.at.clone(), |node| node.at.clone()),
+            verify_by: verify.as_ref().and_then(|(_, at)| at.clone()),
+        };
+        fields.finish(problems);
+        let (act_good, act) = act.map_or((true, None), |act| (act.is_some(), act));
+        if let (Some(id), Some(matcher), Some(path), true) = (id, matcher, path, act_good) {
+            draft.define(Named::Playbook, &id, &places.id, problems);
+            draft.rule(Named::Playbook, &places.id);
+            draft.playbooks.push(places);
+            let verify = verify.and_then(|(verify, _)| verify);
+            draft.policy.playbooks.push(Playbook { id, matcher, path, act, approve, also, verify });
+        }
+    }
+}
+
+fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
+    let mut fields = Fields::of(node, "act", problems)?;
+    let action = fields.need("do", problems).and_then(|node| {
+        let action = name(node, "the name of an action", problems)?;
+        draft.uses(Named::Action, &action, &node.at);
+        Some(action)
+    });
+    let target = match fields.get("target") {
+        Some(node) => target::target(node, problems),
+        None => Some(target::resource()),
+    };
+    let seen = fields.get("if_seen_within").map(|node| some_span(node, problems));
+    if let Some(node) = fields.get("plan") {
+        refused::plan(node, fields.key("plan").unwrap_or(fields.at), problems);
+    }
+    fields.finish(problems);
+    let if_seen_within = match seen {
+        Some(span) => Some(span?),
+        None => None,
+    };
+    Some(Act { action: action?, target: target?, if_seen_within })
+}
+
+type Verification = (Option<Verify>, Option<crate::policy::report::Place>);
+
+fn verify(node: &Node, problems: &mut Problems) -> Verification {
+    let Some(mut fields) = Fields::of(node, "verify", problems) else { return (None, None) };
+    let by_node = fields.need("by", problems);
+    let by = by_node.and_then(|node| name(node, "the name of a verifier", problems));
+    let within = fields.need("within", problems).and_then(|node| some_span(node, problems));
+    let tries = fields.get("tries").map_or(Some(1), |node| count(node, 1, 100, problems));
+    let gone = fields.need("gone", problems).and_then(|node| expectations(node, Names::Fields, problems));
+    let if_not_gone = fields.get("if_not_gone").map_or(Some(IfNotGone::Escalate), |node| {
+        word(node, "answer to a risk that stays", IfNotGone::ALL, IfNotGone::as_str, problems)
+    });
+    let healthy = fields.get("healthy").map_or(Some(Vec::new()), |node| expectations(node, Names::Any, problems));
+    let if_unhealthy = fields.get("if_unhealthy").map_or(Some(IfUnhealthy::Undo), |node| {
+        word(node, "answer to ill health", IfUnhealthy::ALL, IfUnhealthy::as_str, problems)
+    });
+    fields.finish(problems);
+    let verify = (|| {
+        Some(Verify {
+            by: by?,
+            within: within?,
+            tries: tries?,
+            gone: gone?,
+            if_not_gone: if_not_gone?,
+            healthy: healthy?,
+            if_unhealthy: if_unhealthy?,
+        })
+    })();
+    (verify, by_node.map(|node| node.at.clone()))
+}
+
+/// What may be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Fields of a finding.
+    Fields,
+    /// Whatever the verifier reports, `used_by.health` among it.
+    Any,
+}
+
+fn expectations(node: &Node, names: Names, problems: &mut Problems) -> Option<Vec<(SmolStr, SmolStr)>> {
+    let list = entries(node, "what the verifier must see", problems);
+    if list.is_empty() {
+        problems.error(&node.at, "empty", "nothing to look at").help("such as {finding.status: fixed}");
+        return None;
+    }
+    let one = |(key, value): &(Key, Node)| {
+        let good = match names {
+            Names::Fields => field(&key.name, &key.at, problems).is_some(),
+            Names::Any => is_name(&key.name, &key.at, problems),
+        };
+        let value = text(value, "the value it must hold", problems)?;
+        good.then(|| (SmolStr::from(&key.name), SmolStr::from(value)))
+    };
+    let read: Vec<Option<_>> = list.iter().map(one).collect();
+    read.into_iter().collect()
+}

@@ -1,0 +1,20 @@
+//! Policy files → compiled policy, with every error of every file.
+//!
+//! | file | reads |
+//! |---|---|
+//! | `file.rs` | the sections of a file |
+//! | `matching.rs` | `match` |
+//! | `rules.rs` | what sorts and limits |
+//! | `acting.rs`, `target.rs` | what is done |
+//! | `refused.rs` | what this version doesn't run |
+//! | `draft.rs` | the rules with their places, for the lints |
+
+mod acting;
+pub(super) mod draft;
+mod file;
+mod matching;
+mod refused;
+mod rules;
+mod target;
+
+pub use file::{Compiled, compile};

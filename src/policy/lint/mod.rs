@@ -1,0 +1,32 @@
+//! What a policy says that probably isn't meant, and what can't work at all.
+//!
+//! | file | looks for |
+//! |---|---|
+//! | `references.rs` | names that nothing has, definitions that nothing uses, cycles |
+//! | `safety.rs` | acting without a way back, without asking, without looking |
+//! | `shadow.rs` | rules that earlier ones leave nothing to |
+//! | `logic.rs` | which predicate follows from which |
+
+mod logic;
+mod references;
+mod safety;
+mod shadow;
+
+use super::compile::draft::Draft;
+use super::fields::Problems;
+use super::report::Level;
+
+/// Adds everything to `problems`. Lints of a policy that has errors would tell of their consequences
+/// only, so they wait until it has none.
+pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
+    references::undefined(draft, problems);
+    references::cycles(draft, problems);
+    safety::same_hands(draft, problems);
+    if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+        return;
+    }
+    references::unused(draft, problems);
+    safety::playbooks(draft, problems);
+    safety::targets(draft, problems);
+    shadow::shadowed(draft, problems);
+}

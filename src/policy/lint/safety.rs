@@ -1,0 +1,117 @@
+//! Acting without a way back, without anybody to ask, without looking afterwards; promises without a keeper.
+
+use crate::policy::compile::draft::{Draft, Named, PlaybookPlaces};
+use crate::policy::fields::Problems;
+use crate::policy::model::{Counts, Path, Playbook};
+use crate::policy::predicate::Predicate;
+use crate::policy::report::Place;
+
+fn placed(draft: &Draft) -> impl Iterator<Item = (&Playbook, &PlaybookPlaces)> {
+    draft.policy.playbooks.iter().zip(&draft.playbooks)
+}
+
+/// A verifier that is the executor: its word could never close a case.
+pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
+    for (playbook, places) in placed(draft) {
+        let (Some(act), Some(verify)) = (&playbook.act, &playbook.verify) else { continue };
+        let Some(action) = draft.policy.actions.get(&act.action).filter(|action| action.by == verify.by) else {
+            continue;
+        };
+        let at = places.verify_by.as_ref().unwrap_or(&places.id);
+        let problem = problems.error(
+            at,
+            "same-hands",
+            format!("`{}` carries out `{}` and would verify its own work", verify.by, action.id),
+        );
+        problem.help("name a verifier that is someone or something else");
+        if let Some(place) = draft.defined.get(&(Named::Action, action.id.clone())) {
+            problem.also(place, "carried out here");
+        }
+    }
+}
+
+/// What a playbook lacks for its path.
+pub(super) fn playbooks(draft: &Draft, problems: &mut Problems) {
+    let mut enforced: Option<&Place> = None;
+    for (playbook, places) in placed(draft) {
+        let Some(act) = &playbook.act else { continue };
+        if !matches!(playbook.path, Path::Enforce | Path::Approve) {
+            continue;
+        }
+        let id = &playbook.id;
+        if playbook.path == Path::Enforce {
+            enforced = enforced.or(Some(&places.path));
+            let action = draft.policy.actions.get(&act.action);
+            if action.is_some_and(|action| action.undo.is_none() && !action.standing && !action.irreversible) {
+                let problem = problems.warning(
+                    &places.path,
+                    "no-undo",
+                    format!("`{id}` does `{}` unasked, and nothing takes it back", act.action),
+                );
+                problem.help("give the action an `undo`, or say `irreversible: true`");
+                if let Some(place) = draft.defined.get(&(Named::Action, act.action.clone())) {
+                    problem.also(place, "the action");
+                }
+            }
+            if playbook.approve.is_none() {
+                problems
+                    .warning(
+                        &places.path,
+                        "no-approver",
+                        format!("`{id}` has nobody to ask when it may not act unasked"),
+                    )
+                    .help("add `approve: …`; without it such a case becomes a ticket");
+            }
+        }
+        if playbook.verify.is_none() {
+            problems
+                .warning(
+                    &places.id,
+                    "no-verification",
+                    format!("`{id}` acts, and nobody looks whether the risk is gone"),
+                )
+                .help("add `verify: {by: …, within: …, gone: {finding.status: fixed}}`");
+        }
+    }
+    for action in draft.policy.actions.values().filter(|action| action.standing && action.undo.is_none()) {
+        let at = draft.defined.get(&(Named::Action, action.id.clone())).cloned().unwrap_or_default();
+        problems
+            .warning(
+                &at,
+                "no-undo",
+                format!("`{}` stands until its case closes, and nothing takes it back then", action.id),
+            )
+            .help("give it an `undo`");
+    }
+    let everything = draft.policy.budgets.iter().any(|budget| budget.counts == Counts::All);
+    if let Some(at) = enforced.filter(|_| !everything) {
+        problems
+            .warning(at, "no-budget", "something is done unasked, and no budget counts everything done unasked")
+            .help("add `budgets: [{id: site, for_each: site, limit: 40, within: 1h, counts: all}]`");
+    }
+}
+
+/// Promises that nobody keeps.
+pub(super) fn targets(draft: &Draft, problems: &mut Problems) {
+    let none = Vec::new();
+    let places = draft.rules.get(&Named::Risk).unwrap_or(&none);
+    for (risk, at) in draft.policy.risk.iter().zip(places) {
+        let sla = risk.sla;
+        let promised = [sla.acknowledge, sla.contain, sla.remediate, sla.verify].iter().any(Option::is_some);
+        match (&risk.escalate, promised) {
+            (None, true) => problems
+                .warning(at, "no-escalation", format!("nobody is told when a target of `{}` is missed", risk.id))
+                .help("add `escalate: …`"),
+            (Some(_), false) => problems
+                .warning(at, "never", format!("`{}` escalates missed targets, but has none", risk.id))
+                .help("add targets to `sla`"),
+            _ => continue,
+        };
+    }
+    if !draft.policy.risk.iter().any(|risk| risk.matcher == Predicate::Always) {
+        let at = places.last().cloned().unwrap_or_default();
+        problems
+            .warning(&at, "no-targets", "a case that matches no risk class has no targets and no escalation")
+            .help("end `risk` with a class without `match`");
+    }
+}
