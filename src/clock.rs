@@ -27,3 +27,10 @@ pub fn instant() -> Instant {
 pub fn system() -> Clock {
     Arc::new(now)
 }
+
+/// Waits between two tries of a call that failed for a passing reason. Never to wait for a condition that
+/// can be waited for itself.
+#[allow(clippy::disallowed_methods)]
+pub fn pause(length: std::time::Duration) {
+    std::thread::sleep(length);
+}

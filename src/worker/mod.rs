@@ -1,0 +1,31 @@
+//! Workers: the shell around intake and casework. Each is one OS thread with its own log handle,
+//! transactions, partitions and state; they share no lock on the way of a detection.
+//!
+//! | file | what |
+//! |---|---|
+//! | `worker` | the loop: control, restore, poll, rebalance, transaction |
+//! | `transaction` | one attempt: batch → outputs → commit; poison |
+//! | `part` | one owned partition, restoring or at work |
+//! | `barrier` | when a deadline may fire |
+//! | `book`, `announce` | versions of the rules on `control` |
+//! | `outputs`, `state_codec` | what goes where, as which bytes |
+//! | `shared` | what HTTP and metrics may see |
+
+mod announce;
+mod barrier;
+mod book;
+mod outputs;
+mod part;
+mod shared;
+mod state_codec;
+mod transaction;
+#[expect(clippy::module_inception, reason = "the folder's word is the type's word")]
+mod worker;
+
+pub use announce::{Announcement, Refused};
+pub use book::{Book, Current, ENFORCEMENT, Start, Switch};
+pub use outputs::Outputs;
+pub use shared::{Shared, Standing};
+pub use state_codec::{StateCodec, StateError};
+pub use transaction::Done;
+pub use worker::{Setup, Worker, WorkerError};

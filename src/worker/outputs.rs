@@ -1,0 +1,196 @@
+//! What goes where, and as which bytes: topic, partition, key, headers, encoding of every output.
+//!
+//! One function, [`partition_of`], decides on partitions; never Kafka's default partitioner.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::casework::Stray;
+use crate::ids::{CaseUid, Identity, partition_of};
+use crate::intake::{Rejected, Visibility};
+use crate::log::topics::{Counts, Topics};
+use crate::log::{Record, Send, Topic, TopicPartition};
+use crate::time::WallTime;
+use crate::wire::{Action, CaseEvent, CaseView, Codecs, DeadLetter, Receipt, RejectCode, WireError, cloud_events};
+
+/// What goes where.
+#[derive(Clone)]
+pub struct Outputs {
+    topics: Arc<Topics>,
+    counts: Counts,
+    codecs: Arc<Codecs>,
+    sources: BTreeMap<Topic, String>,
+}
+
+impl Outputs {
+    /// From the installation's topics.
+    pub fn new(topics: Arc<Topics>, counts: Counts, codecs: Arc<Codecs>) -> Self {
+        let sources = topics.detections.iter().map(|(source, topic)| (topic.clone(), source.clone())).collect();
+        Self { topics, counts, codecs, sources }
+    }
+
+    /// Source of a detections topic.
+    pub fn source_of(&self, topic: &Topic) -> Option<&str> {
+        self.sources.get(topic).map(String::as_str)
+    }
+
+    /// Whether it is the feedback topic.
+    pub fn is_feedback(&self, topic: &Topic) -> bool {
+        *topic == self.topics.feedback
+    }
+
+    /// Whether it is the case-events topic.
+    pub fn is_case_events(&self, topic: &Topic) -> bool {
+        *topic == self.topics.case_events
+    }
+
+    /// The feedback topic.
+    pub fn feedback_topic(&self) -> Topic {
+        self.topics.feedback.clone()
+    }
+
+    /// The case-events topic.
+    pub fn case_events_topic(&self) -> Topic {
+        self.topics.case_events.clone()
+    }
+
+    /// The control topic's only partition.
+    pub fn control(&self) -> TopicPartition {
+        TopicPartition::new(self.topics.control.clone(), 0)
+    }
+
+    /// A partition of case-events.
+    pub fn case_events(&self, partition: i32) -> TopicPartition {
+        TopicPartition::new(self.topics.case_events.clone(), partition)
+    }
+
+    /// The changelog of a partition of case-events.
+    pub fn changelog(&self, partition: i32) -> TopicPartition {
+        TopicPartition::new(self.topics.changelog.clone(), partition)
+    }
+
+    /// Number of case-events partitions.
+    pub fn work_partitions(&self) -> u32 {
+        u32::try_from(self.counts.work).unwrap_or(1).max(1)
+    }
+
+    fn out(&self, topic: &Topic, key: &[u8; 16]) -> TopicPartition {
+        let partitions = u32::try_from(self.counts.output).unwrap_or(1).max(1);
+        TopicPartition::new(topic.clone(), partition_of(key, partitions))
+    }
+
+    /// A case event, to whoever has its key.
+    pub fn case_event(&self, event: &CaseEvent) -> Result<Send, WireError> {
+        Ok(Send {
+            to: self.case_events(partition_of(&event.key.0, self.work_partitions())),
+            key: event.key.to_string().into_bytes(),
+            value: Some(self.codecs.case_event(event)?),
+            headers: Vec::new(),
+        })
+    }
+
+    /// A case event for one partition, whatever its key: announcements go to all.
+    pub fn case_event_to(&self, partition: i32, event: &CaseEvent) -> Result<Send, WireError> {
+        Ok(Send { to: self.case_events(partition), ..self.case_event(event)? })
+    }
+
+    /// Reads a case event; the error names the place.
+    pub fn read_case_event(&self, record: &Record) -> Result<CaseEvent, String> {
+        let bytes = record.value.as_deref().ok_or("a case event without a value")?;
+        self.codecs.read_case_event(bytes).map_err(|e| e.to_string())
+    }
+
+    /// An action.
+    pub fn action(&self, action: &Action) -> Result<Send, WireError> {
+        let topic = self.topics.actions.get(&action.kind).expect("every kind of action has its topic");
+        Ok(Send {
+            to: self.out(topic, &action.case_uid.0),
+            key: action.case_uid.to_string().into_bytes(),
+            value: Some(self.codecs.action(topic, action)?),
+            headers: cloud_events::action(action),
+        })
+    }
+
+    /// A receipt.
+    pub fn receipt(&self, receipt: &Receipt) -> Result<Send, WireError> {
+        Ok(Send {
+            to: self.out(&self.topics.audit, &receipt.case_uid.0),
+            key: receipt.case_uid.to_string().into_bytes(),
+            value: Some(self.codecs.receipt(&self.topics.audit, receipt)?),
+            headers: cloud_events::receipt(receipt),
+        })
+    }
+
+    /// A case's view; `None` = forgotten.
+    pub fn view(&self, uid: &CaseUid, view: Option<&CaseView>) -> Result<Send, WireError> {
+        let headers = view.map(cloud_events::case_view).unwrap_or_default();
+        let value = view.map(|v| self.codecs.case_view(&self.topics.cases, v)).transpose()?;
+        Ok(Send { to: self.out(&self.topics.cases, &uid.0), key: uid.to_string().into_bytes(), value, headers })
+    }
+
+    /// A dead letter of intake.
+    pub fn dead_letter(&self, rejected: &Rejected) -> Result<Send, WireError> {
+        let topic = match rejected.visibility {
+            Visibility::Ordinary => &self.topics.dead_letters,
+            Visibility::Restricted => &self.topics.dead_letters_restricted,
+        };
+        Ok(Send {
+            to: self.out(topic, &rejected.spread),
+            key: rejected.key.clone(),
+            value: Some(self.codecs.dead_letter(topic, &rejected.letter)?),
+            headers: cloud_events::dead_letter(&rejected.letter),
+        })
+    }
+
+    /// A case event that can't be processed. It holds no secret: intake has replaced them.
+    pub fn dead_record(&self, record: &Record, code: RejectCode, why: &str, at: WallTime) -> Result<Send, WireError> {
+        let payload = record.value.clone().unwrap_or_default();
+        let letter = DeadLetter {
+            code,
+            message: format!("{}/{}: {why}", record.from, record.offset),
+            topic: record.from.topic.as_ref().into(),
+            partition: record.from.partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.as_ref().map(hex::encode),
+            headers: BTreeMap::new(),
+            payload_digest: sha256(&payload),
+            payload_bytes: payload.len() as u64,
+            payload,
+            by_reference: false,
+            at,
+        };
+        let spread = Identity::of("dead").text(&record.from.topic).number(record.offset).finish();
+        let key = record.key.clone().unwrap_or_default();
+        self.dead_letter(&Rejected { visibility: Visibility::Ordinary, spread, key, letter })
+    }
+
+    /// Feedback for a case that isn't known.
+    pub fn stray(&self, stray: &Stray) -> Result<Send, WireError> {
+        let said = &stray.feedback;
+        let payload = serde_json::to_vec(&said.feedback).unwrap_or_default();
+        let uid = said.feedback.case_uid;
+        let letter = DeadLetter {
+            code: RejectCode::UnknownCase,
+            message: stray.message.clone(),
+            topic: self.topics.feedback.as_ref().into(),
+            partition: -1,
+            offset: -1,
+            timestamp: said.received_at,
+            key: Some(hex::encode(uid.to_string())),
+            headers: BTreeMap::from([("actor".to_owned(), said.actor.id.to_string())]),
+            payload_digest: sha256(&payload),
+            payload_bytes: payload.len() as u64,
+            payload,
+            by_reference: false,
+            at: said.received_at,
+        };
+        let key = uid.to_string().into_bytes();
+        self.dead_letter(&Rejected { visibility: Visibility::Ordinary, spread: uid.0, key, letter })
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(bytes))
+}
