@@ -358,6 +358,26 @@ impl Case {
         self.try_failed("the fix broke what depends on it", &why, step);
     }
 
+    /// A deadline of this case made the program stumble: nothing of it runs by itself any more.
+    pub(super) fn quarantine(&mut self, step: &mut Step<'_>) {
+        let text =
+            "a deadline of this case made the program stumble (a defect of ours): report it, then assign the case";
+        self.approval = None;
+        self.verification = None;
+        self.budget = None;
+        self.escalation = None;
+        self.deadlines = Deadlines::default();
+        for command in &mut self.commands {
+            command.answer_by = None;
+        }
+        self.withheld = Some(text.to_owned());
+        step.enter(self, Phase::Held);
+        step.tell(self, "quarantined");
+        step.noted(self, "quarantined", vec![reason("poisoned", text)]);
+        let owner = self.owner.iter().map(|o| o.id.clone()).collect();
+        self.send(Order::notice(step.now, "quarantined", owner, text.to_owned()), step);
+    }
+
     /// When a closed case may be forgotten.
     pub(super) fn forget_at(&self, within: Span) -> Option<WallTime> {
         match self.phase {

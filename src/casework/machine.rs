@@ -39,6 +39,7 @@ pub struct Casework {
     enforcement: Enforcement,
     store: Store,
     sweep: Option<Sweep>,
+    in_hand: Option<CaseUid>,
 }
 
 /// A walk over all cases, at a bounded rate, after the rules or the kill switch changed.
@@ -59,7 +60,7 @@ pub struct HollowEvent {
 impl Casework {
     /// Without any state; load the changelog next.
     pub fn new(site: Site, rules: Arc<Rules>, enforcement: Enforcement) -> Self {
-        Self { site, rules, enforcement, store: Store::default(), sweep: None }
+        Self { site, rules, enforcement, store: Store::default(), sweep: None, in_hand: None }
     }
 
     /// The entities, for restore and for reading.
@@ -90,6 +91,27 @@ impl Casework {
     /// Rules in force, by the state; none before the first announcement.
     pub fn stamp(&self) -> &RulesStamp {
         &self.store.rules().stamp
+    }
+
+    /// The rules that the restored state names; its partition hasn't read a later announcement yet.
+    pub fn restored_under(&mut self, rules: Arc<Rules>) {
+        self.rules = rules;
+    }
+
+    /// The case whose deadline is being worked on; after a panic, the one that made the program stumble.
+    pub fn in_hand(&self) -> Option<CaseUid> {
+        self.in_hand
+    }
+
+    /// Takes a case out of everything that runs by itself, because its deadline made the program stumble.
+    pub fn quarantine(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
+        let rules = Arc::clone(&self.rules);
+        let Some((case, findings)) = self.store.touch_case(uid) else { return };
+        let (trigger, input) = ("timer:poisoned".into(), format!("quarantine {uid}"));
+        let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
+        case.quarantine(&mut step);
+        case.settle(findings, &mut step);
+        self.in_hand = None;
     }
 
     /// The kill switch was thrown; what is out is withdrawn at a bounded rate.
@@ -285,6 +307,12 @@ impl Casework {
     }
 
     fn fire_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
+        self.in_hand = Some(*uid);
+        self.fire_all_due(uid, now, out);
+        self.in_hand = None;
+    }
+
+    fn fire_all_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         let forget_after = self.rules.policy.reopen.within;
         let due = |case: &Case| case.next_timer(forget_after).filter(|(at, _)| *at <= now);
         let Some((_, timer)) = self.store.case(uid).and_then(due) else {
