@@ -40,6 +40,9 @@ impl Config {
             Some(LogKind::Embedded) if self.log.embedded.is_none() => {
                 found.push("log.embedded: missing; name the folder as log.embedded.dir".to_owned());
             }
+            Some(LogKind::Kafka) if self.log.kafka.is_none() => {
+                found.push("log.kafka: missing; name the brokers as log.kafka.bootstrap_servers".to_owned());
+            }
             Some(LogKind::Kafka) if self.redaction_key_file.is_none() => found.push(
                 "redaction_key_file: missing; every instance needs the same site key \
                  (32 random bytes: `head -c 32 /dev/urandom > FILE; chmod 600 FILE`)"
@@ -59,8 +62,8 @@ impl Config {
         }
         let counts = self.topics.partitions;
         for (key, count) in [("input", counts.input), ("work", counts.work), ("output", counts.output)] {
-            if count == 0 {
-                found.push(format!("topics.partitions.{key}: a topic has at least 1 partition"));
+            if count < 1 {
+                found.push(format!("topics.partitions.{key}: found {count}; a topic has at least 1 partition"));
             }
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::environment;
 use super::sections::{Auth, Config};
 use crate::limits;
+use crate::log::kafka::Setting;
 use crate::yaml::{self, YamlError};
 
 /// Why a configuration can't be used. Gives exit code 2.
@@ -62,6 +63,10 @@ impl Config {
             (document, config) = environment::apply(&document, &change).map_err(ConfigError::Environment)?;
         }
         config.start_paths_from(base);
+        if let Some(kafka) = &mut config.log.kafka {
+            kafka.prefix.clone_from(&config.topics.prefix);
+            kafka.partitions = config.topics.partitions;
+        }
         let problems = config.problems();
         if problems.is_empty() {
             Ok(config)
@@ -77,6 +82,11 @@ impl Config {
         self.redaction_key_file.iter_mut().for_each(start);
         self.http.token_file.iter_mut().for_each(start);
         self.log.embedded.iter_mut().for_each(|embedded| start(&mut embedded.dir));
+        for setting in self.log.kafka.iter_mut().flat_map(|kafka| kafka.client.values_mut()) {
+            if let Setting::File { file } = setting {
+                start(file);
+            }
+        }
         self.sources.iter_mut().filter_map(|source| source.mapping.as_mut()).for_each(start);
         match self.schema_registry.as_mut().and_then(|registry| registry.auth.as_mut()) {
             Some(Auth::Basic { password_file, .. }) => start(password_file),
@@ -117,7 +127,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_unsafe_or_missing_is_told_at_once() {
-        let text = "tenant: Über\nlog: {kind: kafka}\nhttp: {listen: '0.0.0.0:80'}\n\
+        let text = "tenant: Über\nlog: {kind: kafka, kafka: {bootstrap_servers: 'b:1'}}\nhttp: {listen: '0.0.0.0:80'}\n\
                     sources: [{name: a, format: falco}, {name: a, format: mapping}]\n\
                     schema_registry: {url: 'https://me:hunter2@registry'}\nworkers: 0\n";
         let error = load(text, &[]).expect_err("much is wrong").to_string();
@@ -137,6 +147,19 @@ mod tests {
         assert_eq!(config.log.embedded.expect("kept").dir, Path::new("/var/lib/shutter"));
         let error = load(LEAST, &[("SHUTTER_CEILING", "all")]).expect_err("no such word").to_string();
         assert!(error.starts_with("environment variable SHUTTER_CEILING: `all` is no valid word"), "{error}");
+    }
+
+    #[test]
+    fn kafka_takes_names_and_sizes_from_topics() {
+        let text = "policy: p\nredaction_key_file: site.key\ntopics: {prefix: a., partitions: {work: 3}}\n\
+                    log:\n  kind: kafka\n  kafka:\n    bootstrap_servers: b:9092\n\
+                    \x20   client: {sasl.password: {file: password}, sasl.username: hunter2}\n";
+        let config = load(text, &[("SHUTTER_LOG__KAFKA__GROUP", "blue")]).expect("enough");
+        let kafka = config.log.kafka.as_ref().expect("there");
+        assert_eq!((kafka.prefix.as_str(), kafka.partitions.work, kafka.group.as_str()), ("a.", 3, "blue"));
+        let shown = format!("{config:?}");
+        assert!(shown.contains("/etc/shutter/password") && !shown.contains("hunter2"), "{shown}");
+        assert!(load("log: {kafka: {bootstrap_servers: a, prefix: b}}", &[]).is_err());
     }
 
     #[test]

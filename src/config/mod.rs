@@ -20,6 +20,6 @@ mod sections;
 pub use load::ConfigError;
 pub use secret_file::{SecretError, create_key, read_key, read_token};
 pub use sections::{
-    Auth, Batch, Config, Embedded, Http, JsonTopic, Log, LogKind, Logging, PartitionCounts, SchemaRegistry, Source,
-    StartFrom, Subjects, Topics,
+    Auth, Batch, Config, Embedded, Http, JsonTopic, Log, LogKind, Logging, SchemaRegistry, Source, StartFrom, Subjects,
+    Topics,
 };

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use crate::cli::logging::{self, LogFormat};
 use crate::finding::vocabulary;
+use crate::log::kafka::KafkaConfig;
 use crate::log::topics::Counts;
 use crate::policy::Ceiling;
 use crate::time::WallTime;
@@ -89,6 +90,8 @@ pub struct Log {
     pub kind: Option<LogKind>,
     /// For kind `embedded`.
     pub embedded: Option<Embedded>,
+    /// For kind `kafka`.
+    pub kafka: Option<KafkaConfig>,
 }
 
 /// The embedded log.
@@ -106,37 +109,12 @@ pub struct Topics {
     /// Put before each name as it stands.
     pub prefix: String,
     /// How many partitions a topic gets when it is created.
-    pub partitions: PartitionCounts,
+    pub partitions: Counts,
 }
 
 impl Default for Topics {
     fn default() -> Self {
-        Self { prefix: "shutter.".to_owned(), partitions: PartitionCounts::default() }
-    }
-}
-
-/// How many partitions a topic gets when it is created.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PartitionCounts {
-    /// Of each input topic.
-    pub input: u16,
-    /// Of `case-events` and `changelog`; can't be changed later.
-    pub work: u16,
-    /// Of each output topic.
-    pub output: u16,
-}
-
-impl Default for PartitionCounts {
-    fn default() -> Self {
-        Self { input: 12, work: 12, output: 12 }
-    }
-}
-
-impl PartitionCounts {
-    /// As the topics want them.
-    pub fn counts(self) -> Counts {
-        Counts { input: self.input.into(), work: self.work.into(), output: self.output.into() }
+        Self { prefix: "shutter.".to_owned(), partitions: Counts::default() }
     }
 }
 
@@ -151,9 +129,21 @@ pub struct Source {
     /// For format `mapping`: the mapping file.
     #[serde(default)]
     pub mapping: Option<PathBuf>,
-    /// Whether whole records bear secrets: then its dead letters go to the restricted topic.
+    /// Whether whole records bear secrets: then its dead letters go to the restricted topic. Left out: yes,
+    /// but for formats that never carry one in a field of its own.
     #[serde(default)]
-    pub secret_bearing: bool,
+    pub secret_bearing: Option<bool>,
+}
+
+/// Formats whose records carry no secret in a field made for it. What else has the shape of a credential is
+/// found in any dead letter.
+const WITHOUT_SECRETS: &[&str] = &["falco", "asff", "ocsf", "wazuh", "suricata"];
+
+impl Source {
+    /// Whether its dead letters go to the restricted topic.
+    pub fn bears_secrets(&self) -> bool {
+        self.secret_bearing.unwrap_or_else(|| !WITHOUT_SECRETS.contains(&self.format.as_str()))
+    }
 }
 
 /// What counts as backlog at the first start.

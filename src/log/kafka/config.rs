@@ -56,11 +56,11 @@ pub struct KafkaConfig {
     /// Whether the instance keeps its partitions over a restart that is shorter than the session time-out.
     #[serde(default)]
     pub static_membership: bool,
-    /// Put before the name of every topic, as it stands.
-    #[serde(default = "default_prefix")]
+    /// Put before the name of every topic, as it stands. Set by `topics.prefix` of the configuration.
+    #[serde(skip, default = "default_prefix")]
     pub prefix: String,
-    /// Partitions of topics, by class.
-    #[serde(default)]
+    /// Partitions of topics, by class. Set by `topics.partitions` of the configuration.
+    #[serde(skip)]
     pub partitions: Counts,
     /// Copies of each partition that `shutter topics create` asks for; the broker's default where not set.
     #[serde(default)]
