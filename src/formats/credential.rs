@@ -34,9 +34,14 @@ pub(super) fn put(finding: &mut Finding, id: Option<&str>, named: Option<&str>) 
     finding.attributes.set_some(Attr::CredentialKind, shape.or(named.as_deref()));
 }
 
-/// `AKIA****`, `REDACTED`, `[hidden]`: nothing that could be told apart from another one's mask.
+/// `AKIA****`, `REDACTED`, `[hidden]`, a key's first line alone: nothing that could be told apart from another's.
 fn is_masked(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
+    if let Some((_, body)) = lower.split_once("-----begin ").and_then(|(_, rest)| rest.split_once("-----"))
+        && body.chars().filter(char::is_ascii_alphanumeric).count() < 32
+    {
+        return true;
+    }
     text.contains("***") || text.contains("•••") || lower.contains("redacted") || lower.contains("[hidden]")
 }
 
@@ -59,6 +64,7 @@ mod tests {
         let redactor = Redactor::new(b"site");
         assert_eq!(of_secret(&redactor, "REDACTED"), None);
         assert_eq!(in_text(&redactor, "AWS_ACCESS_KEY_ID=********************"), None);
+        assert_eq!(of_secret(&redactor, "-----BEGIN OPENSSH PRIVATE KEY-----"), None);
         assert_eq!(of_secret(&redactor, "  "), None);
         assert_eq!(in_text(&redactor, "nothing here"), None);
     }

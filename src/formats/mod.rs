@@ -13,6 +13,7 @@
 //! | `credential.rs` | one credential, whichever tool found it |
 //! | `rating.rs`, `repository.rs`, `open_wins.rs` | words for severities; names of repositories; open wins over closed in one record |
 //! | `falco.rs` | Falco: JSON output and the plugins' fields |
+//! | `sarif/` | SARIF 2.1.0, by any tool |
 //! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
 //!
 //! A record may hold many findings, or none. Each format names its identity fields at the head of
@@ -20,7 +21,6 @@
 
 #[allow(dead_code, reason = "used by the formats that land next")]
 mod collect;
-#[allow(dead_code, reason = "used by the formats that land next")]
 mod credential;
 mod decoder;
 mod falco;
@@ -34,6 +34,7 @@ mod redact;
 mod registry;
 mod reject;
 mod repository;
+mod sarif;
 mod shapes;
 mod trivy;
 

@@ -12,14 +12,19 @@ pub enum Format {
     Falco,
     /// Trivy's JSON reports.
     Trivy,
+    /// SARIF 2.1.0, by any tool.
+    Sarif,
 }
 
 /// Reads one record's text into the collector.
 type Reader = fn(&str, &mut Collector<'_>) -> Result<(), Reject>;
 
 /// Name, format, reader: the one list that everything else follows.
-const FORMATS: &[(&str, Format, Reader)] =
-    &[("falco", Format::Falco, super::falco::read), ("trivy", Format::Trivy, super::trivy::read)];
+const FORMATS: &[(&str, Format, Reader)] = &[
+    ("falco", Format::Falco, super::falco::read),
+    ("trivy", Format::Trivy, super::trivy::read),
+    ("sarif", Format::Sarif, super::sarif::read),
+];
 
 /// No format of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
