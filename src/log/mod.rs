@@ -12,6 +12,7 @@
 //! then begins, sends, commits (or aborts), then polls again; so a rebalance, which only happens
 //! inside `poll`, never meets an open transaction.
 
+pub mod desk;
 pub mod embedded;
 pub mod kafka;
 pub mod memory;

@@ -7,7 +7,7 @@ use super::book::{Book, CURRENT, Current, START, Start};
 use super::outputs::Outputs;
 use crate::ids::CaseUid;
 use crate::log::{Send, TopicPartition};
-use crate::policy::bundle::Bundle;
+use crate::policy::Sources;
 use crate::time::WallTime;
 use crate::wire::{CaseEvent, CaseEventKind, RulesStamp};
 
@@ -15,9 +15,9 @@ use crate::wire::{CaseEvent, CaseEventKind, RulesStamp};
 #[derive(Clone, Debug)]
 pub struct Announcement {
     /// Sources of the policy.
-    pub policy: Bundle,
+    pub policy: Sources,
     /// Sources of the catalog.
-    pub catalog: Bundle,
+    pub catalog: Sources,
     /// Digests of both.
     pub stamp: RulesStamp,
     /// Digest of the grouping.
@@ -65,8 +65,8 @@ impl Announcement {
                 return Err(Refused::Grouping { running: current.grouping.clone(), new: self.grouping.clone() });
             }
         }
-        put(format!("policy/{}", self.stamp.policy), self.policy.to_bytes());
-        put(format!("catalog/{}", self.stamp.catalog), self.catalog.to_bytes());
+        put(format!("policy/{}", self.stamp.policy), self.policy.bundle().into_bytes());
+        put(format!("catalog/{}", self.stamp.catalog), self.catalog.bundle().into_bytes());
         let current = Current { stamp: self.stamp.clone(), grouping: self.grouping.clone(), at: now };
         put(CURRENT.to_owned(), json(&current)?);
         let event = CaseEvent {

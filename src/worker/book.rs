@@ -12,8 +12,7 @@ use smol_str::SmolStr;
 
 use crate::casework::Enforcement;
 use crate::log::Record;
-use crate::policy::bundle::Bundle;
-use crate::policy::{Catalog, Policy, Rules};
+use crate::policy::{Catalog, Policy, Rules, Sources};
 use crate::time::WallTime;
 use crate::wire::RulesStamp;
 
@@ -93,11 +92,11 @@ impl Book {
         let json = |e: serde_json::Error| e.to_string();
         match key.split_once('/') {
             Some(("policy", digest)) => {
-                let policy = Bundle::parse(value).and_then(|b| b.policy()).map_err(|e| e.to_string())?;
+                let (policy, _) = Policy::compile(sources(value)?).map_err(|e| e.to_string())?;
                 self.policies.insert(digest.into(), Arc::new(policy));
             }
             Some(("catalog", digest)) => {
-                let catalog = Bundle::parse(value).and_then(|b| b.catalog()).map_err(|e| e.to_string())?;
+                let (catalog, _) = Catalog::compile(sources(value)?).map_err(|e| e.to_string())?;
                 self.catalogs.insert(digest.into(), Arc::new(catalog));
             }
             _ if key == CURRENT => self.current = Some(serde_json::from_slice(value).map_err(json)?),
@@ -139,4 +138,9 @@ impl Book {
     pub fn start(&self) -> Option<Start> {
         self.start
     }
+}
+
+fn sources(value: &[u8]) -> Result<Sources, String> {
+    let text = std::str::from_utf8(value).map_err(|e| e.to_string())?;
+    Sources::from_bundle(text).map_err(|e| e.to_string())
 }

@@ -248,7 +248,7 @@ impl Worker {
         }
         if let Some(rules) = self.book.current_rules() {
             self.shared.set_rules(&rules, enforcement);
-            self.intake.set_rules(Arc::new(rules));
+            self.intake.replace_rules(rules);
         }
         Ok(())
     }
