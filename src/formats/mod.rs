@@ -13,6 +13,7 @@
 //! | `credential.rs` | one credential, whichever tool found it |
 //! | `rating.rs`, `repository.rs`, `open_wins.rs` | words for severities; names of repositories; open wins over closed in one record |
 //! | `falco.rs` | Falco: JSON output and the plugins' fields |
+//! | `github/` | GitHub: code scanning, secret scanning, Dependabot, advisories |
 //! | `sarif/` | SARIF 2.1.0, by any tool |
 //! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
 //!
@@ -26,6 +27,7 @@ mod decoder;
 mod falco;
 mod fingerprint;
 mod frame;
+mod github;
 #[allow(dead_code, reason = "used by the formats that land next")]
 mod json;
 mod open_wins;

@@ -14,6 +14,8 @@ pub enum Format {
     Trivy,
     /// SARIF 2.1.0, by any tool.
     Sarif,
+    /// GitHub's webhooks and alerts.
+    GitHub,
 }
 
 /// Reads one record's text into the collector.
@@ -24,6 +26,7 @@ const FORMATS: &[(&str, Format, Reader)] = &[
     ("falco", Format::Falco, super::falco::read),
     ("trivy", Format::Trivy, super::trivy::read),
     ("sarif", Format::Sarif, super::sarif::read),
+    ("github", Format::GitHub, super::github::read),
 ];
 
 /// No format of that name.
