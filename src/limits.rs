@@ -27,6 +27,12 @@ pub const FEEDBACK_REMEMBERED: usize = 256;
 pub const COMMANDS_PER_CASE: usize = 64;
 /// Longest reason or comment in feedback.
 pub const REASON_BYTES: usize = 2_048;
+/// Largest feedback that is read: with every field at its own bound it stays below.
+pub const FEEDBACK_BYTES: usize = 256 * 1024;
+/// Longest id, command id or digest in feedback: a UUID has 36, a SHA-256 64.
+pub const FEEDBACK_ID_BYTES: usize = 128;
+/// Fields that one verification may report.
+pub const OBSERVED_FIELDS: usize = 32;
 /// Most bytes of an input's headers that a dead letter repeats; beyond it the letter goes by reference.
 pub const DEAD_LETTER_HEADER_BYTES: usize = 16 * 1024;
 /// Largest YAML file that is read: policy, catalog, configuration, mapping. 100 000 catalog entries are about 12 MiB.

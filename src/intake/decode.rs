@@ -5,7 +5,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use crate::finding::Finding;
-use crate::formats::{self, DecodeInput, Format, Redactor, Reject};
+use crate::formats::{self, DecodeInput, Decoder, Format, Redactor, Reject};
 use crate::log::Record;
 use crate::wire::RejectCode;
 
@@ -23,6 +23,12 @@ pub trait Decode: Send + Sync + fmt::Debug {
 impl Decode for Format {
     fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
         formats::decode(*self, bytes, input, redactor)
+    }
+}
+
+impl Decode for Decoder {
+    fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
+        Self::decode(self, bytes, input, redactor)
     }
 }
 

@@ -1,25 +1,26 @@
 //! The way of a batch through the steps. Holds what every record needs and remembers nothing between batches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use crate::facts::Field;
 use crate::formats::{Redactor, Reject};
-use crate::ids::{CaseUid, Generation, partition_of};
+use crate::ids::{CaseUid, partition_of};
 use crate::log::Record;
-use crate::policy::{Rules, SuppressRule};
+use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{
-    Actor, CaseEvent, CaseEventKind, FindingEvent, MatchedRule, Reason, Receipt, RejectCode, RulesStamp,
-};
+use crate::wire::{CaseEvent, CaseEventKind, FindingEvent, RejectCode, RulesStamp};
 
 use super::combine::{Combiner, Row};
 use super::dead_letter::dead_letter;
 use super::decode;
-use super::guard::guarded;
+use super::feedback::{self, ReadFeedback, Refused};
+use super::guard::{Stumbled, guarded};
 use super::output::{IntakeOut, Routed, SourceCount, Visibility};
 use super::place::{Place, place};
+use super::receipt;
 use super::source::Source;
 
 /// What a record's topic is for.
@@ -27,6 +28,8 @@ use super::source::Source;
 pub enum Role<'a> {
     /// Detections of this source.
     Detections(&'a str),
+    /// Answers of responders and people.
+    Feedback,
 }
 
 /// One record with what its topic is for.
@@ -47,6 +50,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// Replaces secrets.
     pub redactor: Redactor,
+    /// Reads feedback, and knows its senders.
+    pub feedback: Arc<dyn ReadFeedback>,
     /// Partitions of `case-events`.
     pub partitions: u32,
     /// `max.message.bytes` of the dead-letter topics.
@@ -88,6 +93,7 @@ impl Intake {
                 Role::Detections(source) => {
                     self.take_detections(source, at, input.record, &mut combiner, now, &mut out)
                 }
+                Role::Feedback => self.take_feedback(input.record, now, &mut out),
             }
         }
         for row in combiner.into_rows() {
@@ -125,7 +131,7 @@ impl Intake {
                 }
             }
             Ok(Err(reject)) => self.reject(name, floor(source), record, reject, now, out),
-            Err(_) => self.reject(name, floor(source), record, poisoned("decoded"), now, out),
+            Err(Stumbled) => self.reject(name, floor(source), record, poisoned("decoded"), now, out),
         }
     }
 
@@ -145,7 +151,7 @@ impl Intake {
                 let entry = out.suppressed.entry(rule.id.clone()).or_default();
                 if entry.detections == 0 {
                     entry.reason.clone_from(&rule.reason);
-                    out.receipts.push(self.sample(rule, &row, now));
+                    out.receipts.push(receipt::suppressed(&self.site(now), rule, &row));
                 }
                 entry.detections += row.count;
             }
@@ -161,18 +167,43 @@ impl Intake {
                     context,
                     finding: row.finding,
                 };
-                let event = CaseEvent {
-                    kind: CaseEventKind::Finding,
-                    key: uid,
-                    rules: self.stamp.clone(),
-                    finding: Some(finding),
-                    feedback: None,
-                    budget: None,
-                    trace,
-                };
-                out.events.push(Routed { partition: partition_of(&uid.0, self.settings.partitions), key: uid, event });
+                self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);
             }
         }
+    }
+
+    fn take_feedback(&self, record: &Record, now: WallTime, out: &mut IntakeOut) {
+        out.feedback.records += 1;
+        let Settings { tenant, redactor, feedback: reader, .. } = &self.settings;
+        let read = guarded(|| feedback::feedback(tenant, record, reader.as_ref(), &self.rules.catalog, redactor));
+        let reject = match read {
+            Ok(Ok(said)) => {
+                let event = self.event(CaseEventKind::Feedback, said.feedback.case_uid, trace(record));
+                self.send(CaseEvent { feedback: Some(said), ..event }, out);
+                return;
+            }
+            Ok(Err(Refused::Rejected(reject))) => reject,
+            Ok(Err(Refused::Forged(said, reject))) => {
+                out.receipts.push(receipt::forged(&self.site(now), &said, &reject, record));
+                reject
+            }
+            Err(Stumbled) => poisoned("read as feedback"),
+        };
+        *out.feedback.rejected.entry(reject.code).or_default() += 1;
+        self.bury(record, reject, Visibility::Ordinary, now, out);
+    }
+
+    fn event(&self, kind: CaseEventKind, key: CaseUid, trace: Option<String>) -> CaseEvent {
+        CaseEvent { kind, key, rules: self.stamp.clone(), finding: None, feedback: None, budget: None, trace }
+    }
+
+    fn send(&self, event: CaseEvent, out: &mut IntakeOut) {
+        let key = event.key;
+        out.events.push(Routed { partition: partition_of(&key.0, self.settings.partitions), key, event });
+    }
+
+    fn site(&self, now: WallTime) -> receipt::Site<'_> {
+        receipt::Site { tenant: &self.settings.tenant, rules: &self.stamp, now }
     }
 
     fn reject(
@@ -185,43 +216,12 @@ impl Intake {
         out: &mut IntakeOut,
     ) {
         *counted(out, source).rejected.entry(reject.code).or_default() += 1;
-        let most = self.settings.dead_letter_bytes;
-        out.dead_letters.push(dead_letter(record, reject, floor, &self.settings.redactor, most, now));
+        self.bury(record, reject, floor, now, out);
     }
 
-    /// One receipt per suppressing rule and batch: enough to see what a rule hides, without a receipt per detection.
-    fn sample(&self, rule: &SuppressRule, row: &Row, now: WallTime) -> Receipt {
-        let finding = &row.finding;
-        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Receipt {
-            id: format!("suppressed/{}/{}/{}", rule.id, finding.position, finding.position.index),
-            tenant: self.settings.tenant.clone(),
-            case_uid: CaseUid::default(),
-            generation: Generation::default(),
-            at: now,
-            trigger: SmolStr::new_static("finding"),
-            input: finding.position.to_string(),
-            outcome: SmolStr::new_static("suppressed"),
-            actor: Actor::engine().id,
-            rules: vec![MatchedRule { kind: SmolStr::new_static("suppress"), id: rule.id.clone() }],
-            reasons: vec![Reason {
-                code: SmolStr::new_static("suppressed"),
-                text: format!("{}; until {}; a sample, see the counter for how many", rule.reason, rule.until),
-            }],
-            facts: [
-                fact("source", &finding.source),
-                fact("rule", &finding.rule),
-                fact("resource.id", &finding.resource.id),
-                fact("severity", finding.severity.as_str()),
-                fact("fingerprint", &finding.fingerprint.to_string()),
-            ]
-            .into(),
-            commands: Vec::new(),
-            argument: String::new(),
-            policy_digest: self.stamp.policy.clone(),
-            catalog_digest: self.stamp.catalog.clone(),
-            engine_version: SmolStr::new_static(env!("CARGO_PKG_VERSION")),
-        }
+    fn bury(&self, record: &Record, reject: Reject, floor: Visibility, now: WallTime, out: &mut IntakeOut) {
+        let most = self.settings.dead_letter_bytes;
+        out.dead_letters.push(dead_letter(record, reject, floor, &self.settings.redactor, most, now));
     }
 }
 

@@ -13,7 +13,9 @@
 //! | `decode.rs` | bytes → findings with fingerprint and position |
 //! | `combine.rs` | repeats that follow each other → one row with a count |
 //! | `place.rs` | context, suppression, grouping key, case uid: once per row |
+//! | `feedback.rs` | bytes → feedback whose credential has been looked at |
 //! | `dead_letter.rs` | what can't be processed, whole, and on which topic |
+//! | `receipt.rs` | what intake tells the audit: samples of suppression, forged credentials |
 //! | `guard.rs` | the one place where a panic is caught |
 //! | `output.rs` | what a batch gives |
 //!
@@ -22,15 +24,18 @@
 mod combine;
 mod dead_letter;
 mod decode;
+mod feedback;
 mod guard;
 #[expect(clippy::module_inception, reason = "the folder's word is the type's word")]
 mod intake;
 mod output;
 mod place;
+mod receipt;
 mod source;
 
 pub use decode::Decode;
+pub use feedback::ReadFeedback;
 pub use intake::{Input, Intake, Role, Settings};
-pub use output::{IntakeOut, Rejected, Routed, SourceCount, Suppressed, Visibility};
+pub use output::{FeedbackCount, IntakeOut, Rejected, Routed, SourceCount, Suppressed, Visibility};
 pub use place::case_uid;
 pub use source::Source;

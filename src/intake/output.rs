@@ -20,8 +20,8 @@ pub struct IntakeOut {
     pub receipts: Vec<Receipt>,
     /// What became of the detections, by source.
     pub sources: BTreeMap<SmolStr, SourceCount>,
-    /// Feedback that was handed on.
-    pub feedback: u64,
+    /// What became of feedback.
+    pub feedback: FeedbackCount,
 }
 
 /// A case event with where it goes.
@@ -82,5 +82,14 @@ pub struct SourceCount {
     /// Records without any finding.
     pub empty: u64,
     /// Records that went to dead letters, by code.
+    pub rejected: BTreeMap<RejectCode, u64>,
+}
+
+/// What became of feedback in a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedbackCount {
+    /// Records read.
+    pub records: u64,
+    /// Of these, to dead letters, by code.
     pub rejected: BTreeMap<RejectCode, u64>,
 }

@@ -25,6 +25,8 @@ vocabulary! {
         BadTime = "bad_time",
         /// Feedback for a case that isn't known.
         UnknownCase = "unknown_case",
+        /// Feedback with a credential that doesn't fit.
+        Forged = "forged",
         /// It made the program stumble (a bug of ours).
         Poisoned = "poisoned",
     }
