@@ -10,7 +10,7 @@ use super::command::Order;
 use super::decide::{Chosen, Decision};
 use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
-use crate::policy::Playbook;
+use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
 use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Target};
 
@@ -143,6 +143,11 @@ impl Case {
 
     /// The case's ticket, once per generation; then it is the owner's.
     pub(super) fn open_ticket(&mut self, why: Option<&str>, step: &mut Step<'_>) {
+        if step.ceiling() == Ceiling::Observe {
+            self.withheld = Some(why.unwrap_or("a ticket is beyond the ceiling observe").to_owned());
+            step.enter(self, Phase::Observing);
+            return;
+        }
         let summary = why.map_or_else(|| self.lead.title.clone(), str::to_owned);
         self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
         step.enter(self, Phase::AwaitingOwner);

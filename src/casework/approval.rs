@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::command::Order;
-use super::decide::Decision;
+use super::decide::{Decision, most_allowed};
 use super::refusal::Refusal;
 use super::state::{Approval, Case, Phase};
 use super::step::{Step, reason};
+use crate::facts::Facts;
 use crate::finding::Attr;
 use crate::metrics::{ApprovalOutcome, Observation};
+use crate::policy::Ceiling;
 use crate::time::Span;
 use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
 
@@ -97,6 +99,15 @@ impl Case {
             self.open_ticket(Some("approved, but the policy has changed the action since"), step);
             return;
         }
+        let allowed =
+            most_allowed(step.rules, step.site.ceiling, &Facts { finding: &self.lead, context: &self.context });
+        if allowed < Ceiling::Approve {
+            let text = format!("approved, but the ceiling is {allowed} now");
+            step.noted(self, "withheld", vec![reason("ceiling", text.clone())]);
+            self.failed_before = Some(SmolStr::new_static("the ceiling came down under the approval"));
+            self.open_ticket(Some(&text), step);
+            return;
+        }
         step.noted(self, "approved", vec![reason("approved", format!("by {}", approval.given.join(", ")))]);
         self.execute(&chosen, step);
     }
@@ -136,14 +147,18 @@ impl Case {
             return Err(Refusal::WrongDigest { said: digest, asked: approval.digest.clone() });
         }
         let catalog = &step.rules.catalog;
-        if !approval.asked.iter().any(|asked| catalog.is_member(&id, asked)) {
+        // One person's many accounts are one person.
+        let Some(person) = catalog.person(&id).map(|p| p.id.clone()) else {
             return Err(Refusal::NotAsked(id, approval.asked.join(", ")));
+        };
+        if !approval.asked.iter().any(|asked| catalog.is_member(&person, asked)) {
+            return Err(Refusal::NotAsked(person, approval.asked.join(", ")));
         }
         let own_doing = self.lead.attributes.get(Attr::ActorId).and_then(|actor| catalog.person(actor));
-        if own_doing.is_some_and(|p| p.id == id) && verdict == "approved" {
-            return Err(Refusal::SelfApproved(id));
+        if own_doing.is_some_and(|p| p.id == person) && verdict == "approved" {
+            return Err(Refusal::SelfApproved(person));
         }
-        Ok(id)
+        Ok(person)
     }
 
     /// The request is answered; its command expects no other answer.

@@ -2,17 +2,16 @@
 
 use smol_str::SmolStr;
 
-use super::state::{Case, CommandState, Findings, Phase};
+use super::state::{Case, CommandState, Phase};
 use super::step::Step;
 use crate::metrics::{Observation, Waiting};
 use crate::wire::{Bottleneck, BottleneckKind};
 
 impl Case {
     /// Derives the bottleneck; a change of it is an update to the case's tickets.
-    pub(super) fn settle(&mut self, findings: &Findings, step: &mut Step<'_>) {
-        let _ = findings;
+    /// `from` is where it stood before this step: its risk class may be another now.
+    pub(super) fn settle(&mut self, from: Option<Waiting>, step: &mut Step<'_>) {
         let before = self.bottleneck.take();
-        let from = before.as_ref().map(|b| self.waiting(b.kind));
         let now = self.waits_for();
         self.bottleneck = now.map(|(kind, who, next_step)| {
             let same = before.as_ref().filter(|b| b.kind == kind && b.who == who);
@@ -37,6 +36,11 @@ impl Case {
     /// Where the gauges have it; none once closed.
     pub fn waiting_now(&self) -> Option<Waiting> {
         self.bottleneck.as_ref().map(|b| self.waiting(b.kind))
+    }
+
+    /// It was approved while enforcement was off, and nothing has been sent.
+    pub(super) fn waits_for_enforcement(&self) -> bool {
+        self.phase == Phase::AwaitingExecutor && !self.commands.iter().any(|c| c.enforces() && c.is_out())
     }
 
     fn owner_id(&self) -> SmolStr {

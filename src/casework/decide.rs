@@ -168,9 +168,10 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
         weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
     }
     let budgets = weighing.budgets(policy, chosen.as_ref(), argument, &facts);
-    let ask = weighing.ask(rules, playbook, owner.as_ref());
     weighing.ceilings(policy, argument.ceiling, &facts);
     let standing = weighing.backlog(argument);
+    // Last: whoever was demoted to approve by any of the above must have somebody to ask.
+    let ask = weighing.ask(rules, playbook, owner.as_ref());
     weighing.finish(policy, playbook, risk, owner, chosen, ask, budgets, standing)
 }
 
@@ -452,6 +453,12 @@ impl Weighing {
             facts: self.facts,
         }
     }
+}
+
+/// The lowest of policy, run configuration and protection.
+pub(super) fn most_allowed(rules: &Rules, run: Ceiling, facts: &Facts<'_>) -> Ceiling {
+    let protected = rules.policy.protect(facts).map_or(Ceiling::Enforce, |p| p.ceiling);
+    rules.policy.ceiling.min(run).min(protected)
 }
 
 /// An action with its digest.

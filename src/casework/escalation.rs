@@ -6,16 +6,18 @@ use super::command::Order;
 use super::state::{Case, Escalation, EscalationStep};
 use super::step::{Step, reason};
 use crate::metrics::Observation;
+use crate::policy::Ceiling;
 use crate::time::{Span, WallTime};
 
 /// Whom to tell where the policy names nobody at all.
 const OPERATIONS: SmolStr = SmolStr::new_static("team/security-operations");
 
 impl Case {
-    /// Begins the risk class's chain, unless one runs or the case has been acknowledged by somebody who
-    /// is still expected to act.
+    /// Begins the risk class's chain, unless one runs. One that has told everybody gives way to a new cause.
     pub(super) fn start_escalation(&mut self, cause: &str, step: &mut Step<'_>) {
-        if self.escalation.is_some() {
+        let running =
+            |e: &Escalation| e.steps.len() > usize::try_from(e.next).unwrap_or(usize::MAX) || e.cause == cause;
+        if step.ceiling() == Ceiling::Observe || self.escalation.as_ref().is_some_and(running) {
             return;
         }
         let policy = &step.rules.policy;
@@ -38,6 +40,13 @@ impl Case {
             next: 0,
         });
         self.escalate(step);
+    }
+
+    /// Nothing has happened for long, and nothing is due any more: the chain begins anew.
+    pub(super) fn review(&mut self, step: &mut Step<'_>) {
+        step.tell(self, "nothing has happened for a week");
+        self.escalation = None;
+        self.start_escalation("silence", step);
     }
 
     /// When the next step is due.

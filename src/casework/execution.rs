@@ -59,6 +59,10 @@ impl Case {
 
     /// The owner says that the cause is repaired.
     pub(super) fn repaired(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let (id, kind) = (said.actor.id.clone(), said.actor.kind);
+        if !matches!(kind, ActorKind::Person | ActorKind::Executor) {
+            return Err(Refusal::NotAllowed { id, kind, verdict: "repaired", needed: "a person or a ticket system" });
+        }
         if matches!(self.phase, Phase::AwaitingVerification) {
             return Err(Refusal::NotWaiting(self.phase.as_str()));
         }
@@ -80,11 +84,19 @@ impl Case {
             if fix.by.kind != ActorKind::Person {
                 self.acknowledge(step);
             }
-            self.sla_met(SlaTarget::Contain, step);
-            self.sla_met(SlaTarget::Remediate, step);
         }
+        let text = if fix.uncertain {
+            format!("{} may have done it by {}", fix.by.id, fix.at)
+        } else {
+            format!("{} says that it was done at {}", fix.by.id, fix.at)
+        };
+        step.noted(self, "claimed", vec![reason("claimed", text)]);
         let uncertain_before = self.fix.as_ref().is_some_and(|f| f.uncertain);
-        self.fix = Some(fix);
+        match &mut self.fix {
+            // Something that may have been done besides: evidence must be newer than that too.
+            Some(known) if fix.uncertain && !known.uncertain => known.at = known.at.max(fix.at),
+            known => *known = Some(fix),
+        }
         if self.phase == Phase::AwaitingVerification && uncertain_before {
             return;
         }
@@ -106,6 +118,8 @@ impl Case {
             vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
         );
         match kind {
+            // The end of a case stands; what a withdrawn command did, a newer observation will show.
+            _ if !self.phase.is_open() => {}
             ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {
                 let by = crate::wire::Actor { id: responder.clone(), kind: ActorKind::Executor };
                 self.claim_fix(Fix { at: step.now, by, responder, uncertain: true }, step);
@@ -119,6 +133,8 @@ impl Case {
     pub(super) fn try_failed(&mut self, cause: &'static str, summary: &str, step: &mut Step<'_>) {
         self.failed_before = Some(SmolStr::new_static(cause));
         self.fix = None;
+        // Whoever acknowledged it believed in the try that has failed.
+        self.escalation = None;
         step.noted(self, "try_failed", vec![reason("try_failed", summary)]);
         self.open_ticket(Some(summary), step);
         self.start_escalation(cause, step);

@@ -16,17 +16,17 @@ impl Case {
     /// Takes one answer.
     pub(super) fn hear(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) {
         let kind = said.feedback.kind;
-        let id = hash(&said.feedback.id);
+        let id = hash(said);
         if self.feedback_seen.contains(&id) {
             step.observe(Observation::Answered { kind, answer: Answer::Repeated });
             return;
         }
+        if self.feedback_seen.len() >= limits::FEEDBACK_REMEMBERED {
+            self.feedback_seen.remove(0);
+        }
+        self.feedback_seen.push(id);
         match self.answer(said, findings, step) {
             Ok(()) => {
-                if self.feedback_seen.len() >= limits::FEEDBACK_REMEMBERED {
-                    self.feedback_seen.remove(0);
-                }
-                self.feedback_seen.push(id);
                 if said.actor.kind == ActorKind::Person {
                     self.human_touches = self.human_touches.saturating_add(1);
                 }
@@ -109,7 +109,13 @@ impl Case {
     }
 
     fn verified(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
-        match self.look_at_verified(said, findings, step)? {
+        let looked = self.look_at_verified(said, findings, step);
+        let asked = self.verification.as_ref().is_some_and(|v| v.by == said.actor.id);
+        if asked && matches!(looked, Err(Refusal::OlderThanFix { .. })) {
+            // The one who was asked looked too early: asked once more while tries are left.
+            self.look_again(step);
+        }
+        match looked? {
             Looked::Gone(evidence) => self.close(&evidence, step),
             Looked::StillThere(why) => self.still_there(&why, step),
             Looked::Unhealthy(evidence) => self.unhealthy(&evidence, step),
@@ -163,6 +169,9 @@ impl Case {
     }
 }
 
-fn hash(id: &str) -> i64 {
-    i64::from_be_bytes(*Identity::of("feedback").text(id).finish().first_chunk::<8>().expect("16 bytes hold 8"))
+/// Id and sender: nobody can use up an id that another one is going to use.
+fn hash(said: &SignedFeedback) -> i64 {
+    let SignedFeedback { feedback, actor, .. } = said;
+    let id = Identity::of("feedback").text(&feedback.id).text(actor.kind.as_str()).text(&actor.id).finish();
+    i64::from_be_bytes(*id.first_chunk::<8>().expect("16 bytes hold 8"))
 }

@@ -12,6 +12,7 @@ use crate::facts::Context;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
 use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
+use crate::policy::Ceiling;
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Deadlines, RulesStamp};
 
@@ -90,7 +91,9 @@ impl Case {
         step.tell(self, format!("reopened, generation {}: {why}", self.generation));
         let generation = self.generation;
         self.commands.retain(|c| {
-            c.is_out() || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident) || c.generation == generation
+            c.is_out() && c.enforces()
+                || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
+                || c.generation == generation
         });
         let flapping = self.reopenings.len() >= usize::try_from(reopen.flapping_count.max(1)).unwrap_or(usize::MAX);
         if !flapping {
@@ -202,7 +205,7 @@ impl Case {
         self.take_over(&decision, step);
         let fresh = self.new_deadlines(step);
         self.deadlines = sla::tightened(self.deadlines, fresh);
-        if self.keeps_its_course(&decision) {
+        if self.keeps_its_course(&decision, step.enforcement) {
             return;
         }
         step.tell(self, format!("decided again, now {}: {why}", decision.path));
@@ -218,7 +221,7 @@ impl Case {
     }
 
     /// Whether what runs is what would be decided now.
-    fn keeps_its_course(&self, decision: &Decision) -> bool {
+    fn keeps_its_course(&self, decision: &Decision, enforcement: Enforcement) -> bool {
         let digest = decision.act.as_ref().map(|c| &c.digest);
         match self.phase {
             Phase::AwaitingVerification => true,
@@ -226,18 +229,22 @@ impl Case {
             Phase::AwaitingOwner => {
                 matches!(decision.path, CasePath::Ticket | CasePath::Observe) || decision.path == self.path
             }
+            // What people were asked, nobody takes out of their hands: only to be more careful.
             Phase::AwaitingApproval => {
-                decision.path == CasePath::Approve && self.approval.as_ref().map(|a| &a.digest) == digest
+                matches!(decision.path, CasePath::Approve | CasePath::Enforce)
+                    && self.approval.as_ref().map(|a| &a.digest) == digest
             }
             Phase::AwaitingBudget => {
                 decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest
             }
+            Phase::AwaitingExecutor if enforcement == Enforcement::Off => {
+                self.waits_for_enforcement() && decision.path == CasePath::Approve
+            }
             Phase::AwaitingExecutor => {
                 let out = self.commands.iter().rev().find(|c| c.enforces() && c.is_out());
-                matches!(decision.path, CasePath::Enforce | CasePath::Approve)
+                (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
                     && out.is_none_or(|c| c.state == CommandState::Sent)
-                    && decision.path == self.path
             }
             Phase::Held | Phase::ClosedVerified | Phase::Stub => true,
         }
@@ -271,9 +278,10 @@ impl Case {
         if self.acknowledged_at.is_none() {
             self.acknowledge(step);
         }
-        for target in [SlaTarget::Contain, SlaTarget::Remediate, SlaTarget::Verify] {
-            self.sla_met(target, step);
-        }
+        let done = self.fix.as_ref().map_or(step.now, |fix| fix.at);
+        self.sla_ended(SlaTarget::Contain, done, step);
+        self.sla_ended(SlaTarget::Remediate, done, step);
+        self.sla_ended(SlaTarget::Verify, step.now, step);
         self.stage_closed(step);
         step.tell(self, format!("closed, verified: {}", evidence.what()));
         let by = format!("{} {} at {}", evidence.by().kind, evidence.by().id, evidence.seen_at());
@@ -312,6 +320,14 @@ impl Case {
     pub(super) fn undo(&mut self, action: &SmolStr, target: crate::wire::Target, why: &str, step: &mut Step<'_>) {
         let Some(undo) = step.rules.policy.action(action).and_then(|rule| rule.undo.clone()) else { return };
         let Some(rule) = step.rules.policy.action(&undo) else { return };
+        if step.enforcement == Enforcement::Off || step.ceiling() < Ceiling::Approve {
+            let text = format!("{undo} is withheld: enforcement is off or beyond the ceiling; do it by hand ({why})");
+            step.tell(self, &text);
+            step.noted(self, "undo_withheld", vec![reason("undo_withheld", text.clone())]);
+            let told = step.rules.policy.owners.fallback.clone().into_iter().collect();
+            self.send(Order::notice(step.now, "undo_withheld", told, text), step);
+            return;
+        }
         let Chosen { action, responder, target, digest, answer_within, undo } = chosen(&undo, rule, target);
         let answer_by = step.now.plus(answer_within);
         let order = Order {
@@ -350,6 +366,7 @@ impl Case {
         }
         self.generation = Generation(self.generation.0.saturating_add(1));
         self.reopenings.push(step.now);
+        self.commands.retain(|c| !matches!(c.kind, ActionKind::Approve | ActionKind::Verify));
         step.observe(Observation::Opened {
             opening: Opening::VerificationFailed,
             path: SmolStr::new_static(self.path.as_str()),

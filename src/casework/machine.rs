@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::arrival;
 use super::budget;
-use super::findings;
 use super::lifecycle::last_observed;
 use super::state::{Case, Phase, RulesState};
 use super::step::{Enforcement, Outbox, Site, Step, Stray};
 use super::store::{EntityKey, Now, Store};
 use super::timers::Timer;
-use crate::finding::Status;
 use crate::ids::CaseUid;
-use crate::metrics::{BudgetOutcome, Change, Observation};
+use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
 use crate::wire::{
@@ -40,12 +39,17 @@ pub struct Casework {
     store: Store,
     sweep: Option<Sweep>,
     in_hand: Option<CaseUid>,
+    /// What the walk was when the open transaction went on with it.
+    sweep_before: Option<Option<Sweep>>,
 }
 
 /// A walk over all cases, at a bounded rate, after the rules or the kill switch changed.
 #[derive(Clone, Debug)]
 struct Sweep {
-    after: Option<CaseUid>,
+    /// Those there were when it began, in order: a newer one was decided under what is in force.
+    uids: Arc<[CaseUid]>,
+    /// So many are done.
+    done: usize,
     why: &'static str,
 }
 
@@ -60,7 +64,7 @@ pub struct HollowEvent {
 impl Casework {
     /// Without any state; load the changelog next.
     pub fn new(site: Site, rules: Arc<Rules>, enforcement: Enforcement) -> Self {
-        Self { site, rules, enforcement, store: Store::default(), sweep: None, in_hand: None }
+        Self { site, rules, enforcement, store: Store::default(), sweep: None, in_hand: None, sweep_before: None }
     }
 
     /// The entities, for restore and for reading.
@@ -83,8 +87,27 @@ impl Casework {
                 out.observations.push(Observation::Moved { from: None, to: Some(to) });
             }
         }
-        if self.enforcement == Enforcement::Off || self.store.rules().stamp != self.rules.stamp() {
-            self.sweep = Some(Sweep { after: None, why: "restarted under other rules" });
+        let stamp = self.rules.stamp();
+        let behind = |case: &Case| {
+            case.phase.is_open() && case.phase != Phase::Held && case.rules != stamp || case.waits_for_enforcement()
+        };
+        // A walk that a restart cut short is not remembered; what it had not reached is.
+        if self.enforcement == Enforcement::Off || self.store.cases().any(behind) {
+            self.begin_sweep("restarted under other rules");
+        }
+    }
+
+    fn begin_sweep(&mut self, why: &'static str) {
+        let mut uids: Vec<CaseUid> = self.store.cases().filter(|c| c.phase.is_open()).map(|c| c.uid).collect();
+        uids.sort_unstable();
+        self.keep_sweep();
+        self.sweep = (!uids.is_empty()).then(|| Sweep { uids: uids.into(), done: 0, why });
+    }
+
+    /// Keeps the walk as it was before the open transaction, for `undo`.
+    fn keep_sweep(&mut self) {
+        if self.sweep_before.is_none() {
+            self.sweep_before = Some(self.sweep.clone());
         }
     }
 
@@ -106,11 +129,12 @@ impl Casework {
     /// Takes a case out of everything that runs by itself, because its deadline made the program stumble.
     pub fn quarantine(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         let rules = Arc::clone(&self.rules);
-        let Some((case, findings)) = self.store.touch_case(uid) else { return };
+        let Some((case, _)) = self.store.touch_case(uid) else { return };
+        let stood = case.waiting_now();
         let (trigger, input) = ("timer:poisoned".into(), format!("quarantine {uid}"));
         let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
         case.quarantine(&mut step);
-        case.settle(findings, &mut step);
+        case.settle(stood, &mut step);
         self.in_hand = None;
     }
 
@@ -123,7 +147,7 @@ impl Casework {
             } else {
                 "enforcement was switched on"
             };
-            self.sweep = Some(Sweep { after: None, why });
+            self.begin_sweep(why);
         }
     }
 
@@ -133,7 +157,7 @@ impl Casework {
         self.rules = rules;
         if self.store.rules().stamp != stamp {
             self.store.set_rules(RulesState { stamp });
-            self.sweep = Some(Sweep { after: None, why: "the rules changed" });
+            self.begin_sweep("the rules changed");
         }
     }
 
@@ -173,61 +197,9 @@ impl Casework {
         let actor = Actor { id: said.finding.source.clone(), kind: ActorKind::Vendor };
         let mut step = step(now, &rules, &self.site, self.enforcement, out, "finding".into(), input.to_owned(), actor);
         step.trace.clone_from(&event.trace);
-        if self.store.case(&uid).is_none() {
-            let mut case = Case::unopened(uid, said.finding.clone(), said.context.clone(), said.received_at, &step);
-            case.group_rule = said.group_rule.clone();
-            case.group_key.clone_from(&said.group_key);
-            self.store.insert_case(case);
+        if arrival::finding(&mut self.store, &uid, said, &mut step) {
+            self.set_timer(&uid);
         }
-        let change = findings::record(&mut self.store, &uid, said);
-        step.observe(Observation::Finding { detections: said.count, changed: change.unwrap_or(Change::Repeat) });
-        let observed = said.last_observed.max(said.finding.observed_at);
-        let is_open = said.finding.status == Status::Open;
-        let Some(known) = self.store.case(&uid) else { return };
-        let wakes = is_open
-            && match known.phase {
-                Phase::ClosedVerified => known.evidence_at.is_none_or(|at| observed > at),
-                Phase::Stub => change == Some(Change::New) || change == Some(Change::Changed),
-                Phase::Observing => known.standing && self.site.start_from.is_none_or(|from| observed >= from),
-                Phase::AwaitingVerification => {
-                    known.fix.as_ref().is_some_and(|fix| observed > fix.at.as_event().plus(self.site.skew))
-                }
-                _ => false,
-            };
-        let quiet = matches!(change, Some(Change::Repeat | Change::Late)) && !wakes;
-        if quiet {
-            return;
-        }
-        let Some((case, findings)) = self.store.touch_case(&uid) else { return };
-        if change.is_none() {
-            case.overflow = case.overflow.saturating_add(said.count);
-        }
-        if event.rules.catalog == rules.catalog.digest {
-            case.context.clone_from(&said.context);
-        } else {
-            case.context = rules.catalog.context(&said.finding);
-        }
-        if let Some(lead) = findings::lead(findings) {
-            case.detected_at = case.detected_at.min(lead.detected_at);
-            case.lead = lead;
-        }
-        let seen = last_observed(findings);
-        match case.phase {
-            Phase::Stub if is_open && wakes => case.open(seen, &mut step),
-            Phase::Stub => {}
-            Phase::ClosedVerified if wakes => {
-                let why = format!("{} sees it again", said.finding.source);
-                case.reopen(&why, seen, &mut step);
-            }
-            Phase::ClosedVerified => {}
-            Phase::AwaitingVerification if wakes => {
-                let why = format!("{} saw it after the fix", said.finding.source);
-                case.still_there(&why, &mut step);
-            }
-            _ => consider(case, findings, said, &mut step),
-        }
-        case.settle(findings, &mut step);
-        self.set_timer(&uid);
     }
 
     fn handle_feedback(&mut self, event: &CaseEvent, said: &SignedFeedback, now: WallTime, out: &mut Outbox) {
@@ -244,8 +216,9 @@ impl Casework {
         let mut step =
             step(now, &rules, &self.site, self.enforcement, out, trigger, said.feedback.id.clone(), said.actor.clone());
         step.trace.clone_from(&event.trace);
+        let stood = case.waiting_now();
         case.hear(said, findings, &mut step);
-        case.settle(findings, &mut step);
+        case.settle(stood, &mut step);
         self.set_timer(&uid);
     }
 
@@ -260,7 +233,14 @@ impl Casework {
             return;
         }
         let uid = message.case_uid;
-        let Some((case, findings)) = self.store.touch_case(&uid) else { return };
+        let Some((case, findings)) = self.store.touch_case(&uid) else {
+            // Forgotten meanwhile: its share must not stay taken.
+            if message.step == BudgetStep::Granted {
+                return_grant(event, message, &mut step);
+            }
+            return;
+        };
+        let stood = case.waiting_now();
         let asked = case
             .budget
             .as_mut()
@@ -278,17 +258,10 @@ impl Casework {
             }
             (Some(_), _) => case.budgets_answered(last_observed(findings), Some(message.budget.clone()), &mut step),
             // A grant that came too late is given back; a late no is nothing.
-            (None, BudgetStep::Granted) => {
-                step.observe(Observation::Budget { outcome: BudgetOutcome::Returned });
-                step.out.events.push(CaseEvent {
-                    key: message.key,
-                    budget: Some(BudgetMessage { step: BudgetStep::Returned, ..message.clone() }),
-                    ..event.clone()
-                });
-            }
+            (None, BudgetStep::Granted) => return_grant(event, message, &mut step),
             (None, _) => {}
         }
-        case.settle(findings, &mut step);
+        case.settle(stood, &mut step);
         self.set_timer(&uid);
     }
 
@@ -333,8 +306,9 @@ impl Casework {
             let input = format!("due {at}");
             let mut step =
                 step(now, &rules, &self.site, self.enforcement, out, timer.word().into(), input, Actor::engine());
+            let stood = case.waiting_now();
             case.fire(&timer, at, findings, &mut step);
-            case.settle(findings, &mut step);
+            case.settle(stood, &mut step);
         }
         self.set_timer(uid);
     }
@@ -342,31 +316,26 @@ impl Casework {
     /// Goes on with a walk over all cases after a change of rules or kill switch; at most `cases` of them.
     /// True if there is more to walk.
     pub fn sweep(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
-        let Some(sweep) = self.sweep.clone() else { return false };
-        let uids = self.store.uids_after(sweep.after, cases);
+        let Some(mut sweep) = self.sweep.clone() else { return false };
         let rules = Arc::clone(&self.rules);
-        for uid in &uids {
+        let uids = Arc::clone(&sweep.uids);
+        for uid in uids.iter().skip(sweep.done).take(cases) {
+            sweep.done += 1;
             if !self.store.case(uid).is_some_and(|c| c.phase.is_open()) {
                 continue;
             }
             let Some((case, findings)) = self.store.touch_case(uid) else { continue };
-            let mut step = step(
-                now,
-                &rules,
-                &self.site,
-                self.enforcement,
-                out,
-                "rules".into(),
-                sweep.why.to_owned(),
-                Actor::engine(),
-            );
+            let (trigger, input) = ("rules".into(), sweep.why.to_owned());
+            let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
+            let stood = case.waiting_now();
             case.context = rules.catalog.context(&case.lead);
             case.decide_again(last_observed(findings), sweep.why, &mut step);
-            case.settle(findings, &mut step);
+            case.settle(stood, &mut step);
             self.set_timer(uid);
         }
-        let more = uids.len() == cases && !uids.is_empty();
-        self.sweep = more.then(|| Sweep { after: uids.last().copied(), why: sweep.why });
+        self.keep_sweep();
+        let more = sweep.done < sweep.uids.len();
+        self.sweep = more.then_some(sweep);
         more
     }
 
@@ -407,11 +376,15 @@ impl Casework {
 
     /// The transaction is committed.
     pub fn committed(&mut self) {
+        self.sweep_before = None;
         self.store.committed();
     }
 
     /// The transaction is aborted; everything is as before it.
     pub fn undo(&mut self) {
+        if let Some(before) = self.sweep_before.take() {
+            self.sweep = before;
+        }
         for uid in self.store.undo() {
             self.set_timer(&uid);
         }
@@ -425,43 +398,13 @@ impl Casework {
     }
 }
 
-/// A change of an open case: verified by its source, waved away, or worth a new decision.
-fn consider(case: &mut Case, findings: &super::state::Findings, said: &FindingEvent, step: &mut Step<'_>) {
-    let source = &said.finding.source;
-    match said.finding.status {
-        Status::Dismissed | Status::Archived => {
-            let what = said.finding.status;
-            step.tell(
-                case,
-                format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"),
-            );
-            let text = format!("{source} says {what}, which closes nothing");
-            step.noted(case, "claim", vec![super::step::reason("claim", text)]);
-        }
-        Status::Fixed | Status::Gone => match case.vendor_evidence(findings, step) {
-            Some(Ok(evidence)) => case.close(&evidence, step),
-            Some(Err(refusal)) => {
-                step.tell(case, format!("not verified by {source}: {refusal}"));
-                step.noted(case, "refused", vec![refusal.reason()]);
-            }
-            None => case.vendor_claims(findings, said, step),
-        },
-        Status::Open => case.decide_again(last_observed(findings), &format!("{source} reports a change"), step),
-    }
-}
-
-impl Case {
-    /// A source that may not verify says that everything is repaired: a claim like any other.
-    fn vendor_claims(&mut self, findings: &super::state::Findings, said: &FindingEvent, step: &mut Step<'_>) {
-        let source = &said.finding.source;
-        step.tell(self, format!("{source} says {}", said.finding.status));
-        let all = !findings.values().any(super::state::FindingState::exposes) && self.overflow == 0;
-        if all && matches!(self.phase, Phase::AwaitingOwner) && self.terms.by.is_some() {
-            let by = Actor { id: source.clone(), kind: ActorKind::Vendor };
-            let at = said.last_observed.as_wall().min(step.now);
-            self.claim_fix(super::state::Fix { at, by, responder: SmolStr::default(), uncertain: false }, step);
-        }
-    }
+/// A grant that nobody waits for goes back to its budget.
+fn return_grant(event: &CaseEvent, message: &BudgetMessage, step: &mut Step<'_>) {
+    step.out.events.push(CaseEvent {
+        key: message.key,
+        budget: Some(BudgetMessage { step: BudgetStep::Returned, ..message.clone() }),
+        ..event.clone()
+    });
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -475,5 +418,6 @@ fn step<'a>(
     input: String,
     actor: Actor,
 ) -> Step<'a> {
-    Step { now, rules, site, enforcement, out, trigger, input, actor, trace: None }
+    let receipts_before = out.receipts.len();
+    Step { now, rules, site, enforcement, out, trigger, input, actor, trace: None, receipts_before }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `machine` | events and time in, outbox out; the entry point |
 //! | `state`, `store` | what is remembered; undo log and timers |
-//! | `findings` | a finding meets its case; the lead finding |
+//! | `arrival`, `findings` | a finding reaches its case; the lead finding |
 //! | `decide` | the pure decision, with its complete argument |
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
@@ -16,6 +16,7 @@
 
 mod act;
 mod approval;
+mod arrival;
 mod bottleneck;
 mod budget;
 mod command;

@@ -68,6 +68,11 @@ pub enum Refusal {
     /// The fixer verifies itself.
     #[error("{0} made the fix and can't verify it; somebody else must")]
     SameActor(SmolStr),
+    /// The owner verifies a repair that nobody claimed.
+    #[error(
+        "{0} looks after the case and nobody has said that it was repaired; say `repaired`, then somebody else verifies"
+    )]
+    OwnerAlone(SmolStr),
     /// A field that must be shown wasn't.
     #[error("`{field}` must be shown to be {expected}; it was not reported")]
     NotShown {
@@ -99,6 +104,7 @@ impl Refusal {
             Self::UnknownCommand(_) => "unknown_command",
             Self::OlderThanFix { .. } => "older_than_fix",
             Self::SameActor(_) => "same_actor",
+            Self::OwnerAlone(_) => "owner_alone",
             Self::NotShown { .. } => "not_shown",
             Self::HealthUnknown => "health_unknown",
             Self::Missing(_) => "missing",

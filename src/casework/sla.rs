@@ -49,9 +49,15 @@ impl Case {
     pub(super) fn next_sla(&self) -> Option<(WallTime, SlaTarget)> {
         SlaTarget::ALL
             .iter()
-            .filter(|target| !self.is_ended(**target))
+            .filter(|target| !self.is_ended(**target) && !self.stands_still(**target))
             .filter_map(|target| self.deadline(*target).map(|at| (at, *target)))
             .min_by_key(|(at, target)| (*at, *target))
+    }
+
+    /// Whether the clock waits for the verification of a repair: if that fails, it has never stopped.
+    fn stands_still(&self, target: SlaTarget) -> bool {
+        let claimed = self.fix.as_ref().is_some_and(|fix| !fix.uncertain);
+        claimed && matches!(target, SlaTarget::Contain | SlaTarget::Remediate)
     }
 
     fn is_ended(&self, target: SlaTarget) -> bool {
@@ -73,6 +79,17 @@ impl Case {
         if self.deadline(target).is_some() && !self.is_ended(target) {
             self.met.push(SmolStr::new_static(target.as_str()));
             step.observe(Observation::Sla { target, outcome: SlaOutcome::Met, risk: self.risk.clone() });
+        }
+    }
+
+    /// It is known now when the target was reached: in time or not.
+    pub(super) fn sla_ended(&mut self, target: SlaTarget, reached: WallTime, step: &mut Step<'_>) {
+        match self.deadline(target) {
+            Some(due) if reached > due && !self.is_ended(target) => {
+                self.breached.push(SmolStr::new_static(target.as_str()));
+                step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
+            }
+            _ => self.sla_met(target, step),
         }
     }
 

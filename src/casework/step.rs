@@ -92,6 +92,8 @@ pub(super) struct Step<'a> {
     pub input: String,
     pub actor: Actor,
     pub trace: Option<String>,
+    /// Receipts in the outbox when this step began: they are other steps'.
+    pub receipts_before: usize,
 }
 
 impl Step<'_> {
@@ -107,6 +109,11 @@ impl Step<'_> {
     /// Moves the case to a phase.
     pub fn enter(&self, case: &mut Case, phase: Phase) {
         case.phase = phase;
+    }
+
+    /// Most that may be done in this step, before any protection: the lower of policy and run configuration.
+    pub fn ceiling(&self) -> Ceiling {
+        self.rules.policy.ceiling.min(self.site.ceiling)
     }
 
     pub fn observe(&mut self, observation: Observation) {
@@ -156,8 +163,9 @@ impl Step<'_> {
 
     /// Adds a command to the receipt of the decision that sends it.
     pub fn sends(&mut self, uid: CaseUid, generation: Generation, command_id: &str) {
-        if let Some(receipt) = self.out.receipts.last_mut().filter(|r| r.case_uid == uid && r.generation == generation)
-        {
+        let own = self.out.receipts.len() > self.receipts_before;
+        let last = self.out.receipts.last_mut().filter(|r| own && r.case_uid == uid && r.generation == generation);
+        if let Some(receipt) = last {
             receipt.commands.push(command_id.to_owned());
         }
     }

@@ -17,8 +17,12 @@ pub(super) enum Timer {
     VerifyDeadline,
     Sla(SlaTarget),
     Escalate,
+    Review,
     Forget,
 }
+
+/// An open case that nothing else would wake is told of again after so long without a word.
+const SILENCE: Span = Span::days(7);
 
 impl Timer {
     pub fn word(&self) -> &'static str {
@@ -34,6 +38,7 @@ impl Timer {
             Self::Sla(SlaTarget::Remediate) => "timer:remediate",
             Self::Sla(SlaTarget::Verify) => "timer:verify",
             Self::Escalate => "timer:escalate",
+            Self::Review => "timer:review",
             Self::Forget => "timer:forget",
         }
     }
@@ -72,6 +77,10 @@ impl Case {
             }
             offer(self.next_escalation(), Timer::Escalate);
         }
+        if next.is_none() && self.phase.is_open() && !matches!(self.phase, Phase::Observing | Phase::Held) {
+            let last_word = self.timeline.last().map_or(self.opened_at, |entry| entry.at);
+            return Some((last_word.plus(SILENCE), Timer::Review));
+        }
         next
     }
 
@@ -99,6 +108,7 @@ impl Case {
             }
             Timer::Sla(target) => self.sla_breached(*target, due, step),
             Timer::Escalate => self.escalate(step),
+            Timer::Review => self.review(step),
             // Forgetting takes the whole entity; the store does it.
             Timer::Forget => debug_assert!(!self.phase.is_open() || self.phase == Phase::Stub),
         }

@@ -55,6 +55,7 @@ impl Case {
             step.tell(self, "waits for its source, or for another person, to verify");
             return;
         };
+        self.end_verification("it is asked again, for a newer fix", step);
         let within = if self.terms.within_ms > 0 { Span::millis(self.terms.within_ms) } else { DEFAULT_WITHIN };
         self.verification = Some(Verification {
             by,
@@ -125,7 +126,8 @@ impl Case {
         }
         self.not_the_fixer(actor, step)?;
         let seen = said.feedback.at.min(said.received_at);
-        self.newer_than_all(seen, findings, step)?;
+        self.newer_than_fix(seen, step)?;
+        newer_than_sightings(seen, findings)?;
         for (field, expected) in &self.terms.gone {
             match said.feedback.observed.get(field) {
                 None => return Err(Refusal::NotShown { field: field.clone(), expected: expected.clone() }),
@@ -156,9 +158,19 @@ impl Case {
         }
         let names = sources.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
         let actor = Actor { id: names.as_str().into(), kind: ActorKind::Vendor };
+        // Each by its own source's clock: what one finding says must be newer than its own last sighting.
+        let sighted = findings.values().find(|f| f.last_open.is_some_and(|last| f.observed_at <= last));
         let oldest = findings.values().map(|f| f.observed_at).min()?;
         let seen = oldest.as_wall();
-        let checked = self.not_the_fixer(&actor, step).and_then(|()| self.newer_than_all(seen, findings, step));
+        let own = match sighted {
+            Some(f) => Err(Refusal::OlderThanFix {
+                seen: f.observed_at.as_wall(),
+                than: f.last_open.unwrap_or_default().as_wall(),
+                what: "the last sighting",
+            }),
+            None => Ok(()),
+        };
+        let checked = self.not_the_fixer(&actor, step).and(own).and_then(|()| self.newer_than_fix(seen, step));
         Some(checked.map(|()| Evidence { by: actor, seen_at: seen, what: format!("{names} reports it repaired") }))
     }
 
@@ -179,39 +191,49 @@ impl Case {
                 return Err(Refusal::SameActor(actor.id.clone()));
             }
         }
+        // Nobody said that it was repaired: whoever did it without a word is most likely its owner.
+        let unclaimed = self.fix.as_ref().is_none_or(|fix| fix.uncertain);
+        let owns = |o: &crate::wire::OwnerRef| step.rules.catalog.is_member(&actor.id, &o.id);
+        if unclaimed && actor.kind == ActorKind::Person && self.owner.as_ref().is_some_and(owns) {
+            return Err(Refusal::OwnerAlone(actor.id.clone()));
+        }
         Ok(())
     }
 
-    /// Newer than the last fix, with an allowance for clocks, and than the last sighting.
-    fn newer_than_all(&self, seen: WallTime, findings: &Findings, step: &Step<'_>) -> Result<(), Refusal> {
-        if let Some(Fix { at, uncertain: false, .. }) = self.fix
-            && seen < at.plus(step.site.skew)
-        {
-            return Err(Refusal::OlderThanFix { seen, than: at, what: "the fix" });
-        }
-        let sighted = findings.values().filter_map(|f| f.last_open).max();
-        match sighted.map(EventTime::as_wall) {
-            Some(last) if seen <= last => Err(Refusal::OlderThanFix { seen, than: last, what: "the last sighting" }),
-            _ => Ok(()),
-        }
+    /// Newer than the last fix. The fixer's clock gets an allowance; silence was noted by our own.
+    fn newer_than_fix(&self, seen: WallTime, step: &Step<'_>) -> Result<(), Refusal> {
+        let Some(Fix { at, uncertain, .. }) = self.fix else { return Ok(()) };
+        let floor = if uncertain { at } else { at.plus(step.site.skew) };
+        if seen < floor { Err(Refusal::OlderThanFix { seen, than: at, what: "the fix" }) } else { Ok(()) }
     }
 
     /// A verifier, or a newer sighting, says that it is still there.
     pub(super) fn still_there(&mut self, why: &str, step: &mut Step<'_>) {
         step.tell(self, format!("not gone: {why}"));
-        let again = self.verification.as_mut().and_then(|v| {
-            let pause = Span::millis(v.within_ms / i64::from(v.tries_allowed.max(1)));
-            let at = step.now.plus(pause);
-            (v.tries < v.tries_allowed && at < v.deadline).then(|| {
-                v.again_at = Some(at);
-                at
-            })
-        });
-        if let Some(at) = again {
+        if self.look_again(step) {
+            let at = self.verification.as_ref().and_then(|v| v.again_at).unwrap_or(step.now);
             step.noted(self, "verification_again", vec![reason("not_gone", format!("{why}; asked again at {at}"))]);
             return;
         }
         self.verification_failed(why, step);
+    }
+
+    /// Whether the next try is set already.
+    pub(super) fn looks_again(&self) -> bool {
+        self.verification.as_ref().is_some_and(|v| v.again_at.is_some())
+    }
+
+    /// Sets the next try of the verification under way, if one is left.
+    pub(super) fn look_again(&mut self, step: &Step<'_>) -> bool {
+        self.verification.as_mut().is_some_and(|v| {
+            let pause = Span::millis(v.within_ms / i64::from(v.tries_allowed.max(1)));
+            let at = step.now.plus(pause);
+            let left = v.tries < v.tries_allowed && at < v.deadline;
+            if left {
+                v.again_at = Some(v.again_at.map_or(at, |set| set.min(at)));
+            }
+            left
+        })
     }
 
     pub(super) fn verification_failed(&mut self, why: &str, step: &mut Step<'_>) {
@@ -240,5 +262,14 @@ impl Case {
             }
             self.withdraw(|c| open.contains(&c.command_id), why, step);
         }
+    }
+}
+
+/// Newer than whatever any source saw last.
+fn newer_than_sightings(seen: WallTime, findings: &Findings) -> Result<(), Refusal> {
+    let sighted = findings.values().filter_map(|f| f.last_open).max();
+    match sighted.map(EventTime::as_wall) {
+        Some(last) if seen <= last => Err(Refusal::OlderThanFix { seen, than: last, what: "the last sighting" }),
+        _ => Ok(()),
     }
 }

@@ -1,0 +1,132 @@
+//! A finding reaches its case: what it opens, wakes, closes, or only counts for.
+//!
+//! Repeats are the many and cost a look-up and a counter. Not for what a finding's own record says (`findings.rs`).
+
+use smol_str::SmolStr;
+
+use super::findings;
+use super::lifecycle::last_observed;
+use super::state::{Case, Findings, Fix, Phase};
+use super::step::{Step, reason};
+use super::store::Store;
+use crate::finding::Status;
+use crate::ids::CaseUid;
+use crate::metrics::{Change, Observation};
+use crate::time::EventTime;
+use crate::wire::{Actor, ActorKind, FindingEvent};
+
+/// Takes a finding into its case. True if the case's deadlines may have changed.
+pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, step: &mut Step<'_>) -> bool {
+    if store.case(uid).is_none() {
+        let mut case = Case::unopened(*uid, said.finding.clone(), said.context.clone(), said.received_at, step);
+        case.group_rule = said.group_rule.clone();
+        case.group_key.clone_from(&said.group_key);
+        store.insert_case(case);
+    }
+    let change = findings::record(store, uid, said);
+    step.observe(Observation::Finding { detections: said.count, changed: change.unwrap_or(Change::Repeat) });
+    let Some(known) = store.case(uid) else { return false };
+    let wakes = wakes(known, said, change, step);
+    let quiet = !wakes && matches!(change, None | Some(Change::Repeat | Change::Late));
+    if quiet && change.is_some() {
+        return false;
+    }
+    let Some((case, findings)) = store.touch_case(uid) else { return false };
+    if change.is_none() {
+        case.overflow = case.overflow.saturating_add(said.count);
+        if quiet {
+            return false;
+        }
+    }
+    let stood = case.waiting_now();
+    if let Some(lead) = findings::lead(findings) {
+        case.detected_at = case.detected_at.min(lead.detected_at);
+        case.lead = lead;
+    }
+    // By the finding that stands for the case, not by the one that happened to come last.
+    case.context = step.rules.catalog.context(&case.lead);
+    let seen = last_observed(findings);
+    match case.phase {
+        Phase::Stub if wakes => case.open(seen, step),
+        Phase::Stub => {}
+        Phase::ClosedVerified if wakes => {
+            let why = format!("{} sees it again", said.finding.source);
+            case.reopen(&why, seen.max(observed(said)), step);
+        }
+        Phase::ClosedVerified => {}
+        Phase::AwaitingVerification if wakes && said.finding.status == Status::Open => {
+            let why = format!("{} saw it after the fix", said.finding.source);
+            case.still_there(&why, step);
+        }
+        _ => consider(case, findings, said, step),
+    }
+    case.settle(stood, step);
+    true
+}
+
+fn observed(said: &FindingEvent) -> EventTime {
+    said.last_observed.max(said.finding.observed_at)
+}
+
+/// Whether it moves its case even though the finding itself is only repeated.
+fn wakes(case: &Case, said: &FindingEvent, change: Option<Change>, step: &Step<'_>) -> bool {
+    if change == Some(Change::Late) {
+        // Its source has said something newer since.
+        return false;
+    }
+    let observed = observed(said);
+    match said.finding.status {
+        Status::Open => match case.phase {
+            Phase::ClosedVerified => case.evidence_at.is_none_or(|at| observed > at),
+            Phase::Stub => matches!(change, Some(Change::New | Change::Changed)),
+            Phase::Observing => case.standing && step.site.start_from.is_none_or(|from| observed >= from),
+            Phase::AwaitingVerification => {
+                !case.looks_again()
+                    && case.fix.as_ref().is_some_and(|f| observed > f.at.as_event().plus(step.site.skew))
+            }
+            _ => false,
+        },
+        // Said again after the fix, it is the evidence that the first time was too early to be.
+        Status::Fixed | Status::Gone => case.phase.is_open() && step.rules.policy.is_verifier(&said.finding.source),
+        Status::Dismissed | Status::Archived => false,
+    }
+}
+
+/// A change of an open case: verified by its source, waved away, or worth a new decision.
+fn consider(case: &mut Case, findings: &Findings, said: &FindingEvent, step: &mut Step<'_>) {
+    let source = &said.finding.source;
+    match said.finding.status {
+        Status::Dismissed | Status::Archived => {
+            let what = said.finding.status;
+            step.tell(
+                case,
+                format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"),
+            );
+            let text = format!("{source} says {what}, which closes nothing");
+            step.noted(case, "claim", vec![reason("claim", text)]);
+        }
+        Status::Fixed | Status::Gone => match case.vendor_evidence(findings, step) {
+            Some(Ok(evidence)) => case.close(&evidence, step),
+            Some(Err(refusal)) => {
+                step.tell(case, format!("not verified by {source}: {refusal}"));
+                step.noted(case, "refused", vec![refusal.reason()]);
+            }
+            None => case.vendor_claims(findings, said, step),
+        },
+        Status::Open => case.decide_again(last_observed(findings), &format!("{source} reports a change"), step),
+    }
+}
+
+impl Case {
+    /// A source that may not verify says that everything is repaired: a claim like any other.
+    fn vendor_claims(&mut self, findings: &Findings, said: &FindingEvent, step: &mut Step<'_>) {
+        let source = &said.finding.source;
+        step.tell(self, format!("{source} says {}", said.finding.status));
+        let all = !findings.values().any(super::state::FindingState::exposes) && self.overflow == 0;
+        if all && matches!(self.phase, Phase::AwaitingOwner) && self.terms.by.is_some() {
+            let by = Actor { id: source.clone(), kind: ActorKind::Vendor };
+            let at = said.last_observed.as_wall().min(step.now);
+            self.claim_fix(Fix { at, by, responder: SmolStr::default(), uncertain: false }, step);
+        }
+    }
+}
