@@ -32,6 +32,9 @@ pub struct Cli {
 /// The commands, in the order of `--help`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check a policy, and the catalog beside it.
+    #[command(after_help = exit::help(super::check::EXAMPLES))]
+    Check(super::check::Args),
     /// Show the findings in a file of detections.
     #[command(after_help = exit::help(super::normalize::EXAMPLES))]
     Normalize(super::normalize::Args),
@@ -41,6 +44,7 @@ impl Command {
     fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
         log.start(LogFormat::default(), DEFAULT_LEVEL);
         match self {
+            Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
         }
     }

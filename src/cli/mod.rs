@@ -6,12 +6,14 @@
 //! | `frame.rs` | what every command shares: parsing, dispatch, how errors are printed |
 //! | `exit.rs` | exit codes, and which error gives which |
 //! | `input.rs` | record files, as a stream of records |
+//! | `check.rs` | `shutter check` |
 //! | `normalize.rs` | `shutter normalize` |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
 //! `#[command(after_help = exit::help("Example:\n  shutter …"))]`: a test asks for an example and the exit codes.
 
+mod check;
 pub mod exit;
 mod frame;
 pub mod input;

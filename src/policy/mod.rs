@@ -8,6 +8,7 @@
 //! | `term.rs` | lengths of time |
 //! | `catalog/` | people, teams, and what belongs to whom |
 //! | `rules.rs` | policy and catalog together |
+//! | `files.rs` | reading them from disk |
 //! | `source.rs` | the files, their digest, the bundle that travels |
 //! | `node.rs`, `fields.rs` | YAML as a tree with places, and reading values out of it |
 //! | `compile/` | files → policy |
@@ -17,6 +18,7 @@
 pub mod catalog;
 mod compile;
 mod fields;
+pub mod files;
 pub mod glob;
 mod index;
 mod lint;

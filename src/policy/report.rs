@@ -7,6 +7,8 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Level as Mark, Renderer, Snippet};
 use serde::Serialize;
 
+use crate::limits;
+
 use super::source::Sources;
 
 /// How bad it is.
@@ -121,6 +123,26 @@ impl Report {
     /// Whether anything makes it unusable.
     pub fn has_errors(&self) -> bool {
         self.count(Level::Error) > 0
+    }
+
+    /// Errors first, then by place; cut where nobody reads on.
+    pub(super) fn sort(&mut self) {
+        self.diagnostics.sort_by_key(|d| {
+            let place = d.place.as_ref().map(|place| (place.number, place.line, place.column));
+            (d.level != Level::Error, place, d.code)
+        });
+        self.diagnostics.truncate(limits::DIAGNOSTICS);
+    }
+
+    /// The same with every file's name below `folder`, as a user can open it.
+    #[must_use]
+    pub fn below(mut self, folder: &str) -> Self {
+        let inner = |place: &mut Place| place.file = format!("{folder}/{}", place.file).into();
+        for diagnostic in &mut self.diagnostics {
+            diagnostic.place.iter_mut().for_each(inner);
+            diagnostic.also.iter_mut().for_each(|(place, _)| inner(place));
+        }
+        self
     }
 
     /// With the lines meant, as a terminal shows them.

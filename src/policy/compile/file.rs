@@ -6,13 +6,13 @@ use smol_str::SmolStr;
 use crate::ids::KEY_VERSION;
 use crate::limits;
 use crate::policy::fields::{Fields, Problems, some_span, text, word};
-use crate::policy::lint;
+use crate::policy::lint::{self, outside::Places};
 use crate::policy::model::{Ceiling, GroupRule, Policy};
 use crate::policy::node::{Node, documents};
 use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
-use super::draft::{Draft, NamedRecipient};
+use super::draft::{Draft, Named, NamedRecipient};
 use super::{acting, refused, rules};
 
 /// The language that these files are written in.
@@ -27,6 +27,10 @@ pub struct Compiled {
     pub report: Report,
     /// Teams and people that it names, for a check against a catalog.
     pub recipients: Vec<(SmolStr, Place)>,
+    /// Places of approvals.
+    pub(in crate::policy) places: Places,
+    /// Places of suppressions.
+    pub(in crate::policy) suppress: Places,
 }
 
 impl Policy {
@@ -72,20 +76,18 @@ pub fn compile(sources: Sources) -> Compiled {
         whole(&mut draft, &mut problems);
         lint::lint(&draft, &mut problems);
     }
+    let named = |kind: Named| -> Places {
+        draft.defined.iter().filter(|((k, _), _)| *k == kind).map(|((_, id), at)| (id.clone(), at.clone())).collect()
+    };
+    let (places, suppress) = (named(Named::Approval), named(Named::Suppress));
     let Draft { mut policy, recipients, .. } = draft;
     policy.digest = sources.digest();
     policy.grouping = grouping(&policy.group);
-    let mut diagnostics = problems.0;
-    let order = |level: Level| u8::from(level != Level::Error);
-    diagnostics.sort_by_key(|d| {
-        let place = d.place.as_ref().map(|place| (place.number, place.line, place.column));
-        (order(d.level), place, d.code)
-    });
-    diagnostics.truncate(limits::DIAGNOSTICS);
-    let report = Report { sources, diagnostics };
+    let mut report = Report { sources, diagnostics: problems.0 };
+    report.sort();
     let policy = (!report.has_errors()).then(|| policy.indexed());
     let recipients = recipients.into_iter().map(|NamedRecipient { name, at }| (name, at)).collect();
-    Compiled { policy, report, recipients }
+    Compiled { policy, report, recipients, places, suppress }
 }
 
 /// One document: any sections, in any order.

@@ -5,9 +5,11 @@
 //! | `references.rs` | names that nothing has, definitions that nothing uses, cycles |
 //! | `safety.rs` | acting without a way back, without asking, without looking |
 //! | `shadow.rs` | rules that earlier ones leave nothing to |
+//! | `outside.rs` | what only the catalog and the clock can tell |
 //! | `logic.rs` | which predicate follows from which |
 
 mod logic;
+pub(super) mod outside;
 mod references;
 mod safety;
 mod shadow;

@@ -1,0 +1,164 @@
+//! `shutter check`: is this policy, and this catalog, right? Every error and lint with its place.
+//!
+//! Not for finding them (`policy/`).
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::clock;
+use crate::policy::report::{Colour, Diagnostic};
+use crate::policy::{Catalog, Level, Policy, Report, compile, files};
+
+use super::exit;
+
+/// The end of `shutter check --help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  shutter check --policy deploy/policy
+  shutter check --policy deploy/policy --catalog deploy/catalog --strict
+  shutter check --catalog catalog-info.yaml --format json
+
+Exit code 1 says that there are warnings and --strict was given; 2, that the policy or catalog can't be used.";
+
+/// `shutter check`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Policy: a YAML file, or a folder of them.
+    #[arg(long, value_name = "DIR", required_unless_present = "catalog")]
+    policy: Option<PathBuf>,
+    /// Catalog: a YAML file, or a folder of them.
+    #[arg(long, value_name = "DIR")]
+    catalog: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Warnings fail too.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, with the lines meant.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What `--format json` prints.
+#[derive(Debug, Default, Serialize)]
+struct Answer<'a> {
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    policy_digest: Option<&'a str>,
+    grouping_digest: Option<&'a str>,
+    catalog_digest: Option<&'a str>,
+    diagnostics: Vec<&'a Diagnostic>,
+}
+
+/// Reads, compiles, prints.
+///
+/// # Errors
+/// Files that can't be read.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut reports: Vec<Report> = Vec::new();
+    let mut catalog: Option<Catalog> = None;
+    if let Some(path) = &args.catalog {
+        let (compiled, report) = Catalog::compiled(read(path)?);
+        reports.push(shown(report, path));
+        catalog = compiled;
+    }
+    let mut policy: Option<Policy> = None;
+    if let Some(path) = &args.policy {
+        let mut compiled = compile(read(path)?);
+        compiled.check_time(clock::now());
+        if let Some(catalog) = &catalog {
+            compiled.check_catalog(catalog);
+        }
+        reports.push(shown(compiled.report, path));
+        policy = compiled.policy;
+    }
+    let total = |level| reports.iter().map(|report| report.count(level)).sum::<usize>();
+    let answer = Answer {
+        errors: total(Level::Error),
+        warnings: total(Level::Warning),
+        notes: total(Level::Note),
+        policy_digest: policy.as_ref().map(|policy| policy.digest.as_str()),
+        grouping_digest: policy.as_ref().map(|policy| policy.grouping.as_str()),
+        catalog_digest: catalog.as_ref().map(|catalog| catalog.digest.as_str()),
+        diagnostics: reports.iter().flat_map(|report| &report.diagnostics).collect(),
+    };
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&answer)?)?,
+        Format::Text => {
+            let colour = if std::io::stdout().is_terminal() { Colour::Always } else { Colour::Never };
+            for report in reports.iter().filter(|report| !report.diagnostics.is_empty()) {
+                writeln!(out, "{}\n", report.render(colour))?;
+            }
+            if let Some(catalog) = &catalog {
+                writeln!(out, "catalog: {}", held(catalog))?;
+            }
+            if let Some(policy) = &policy {
+                writeln!(out, "policy: {}", says(policy))?;
+            }
+            let (errors, warnings) = (answer.errors, answer.warnings);
+            writeln!(out, "{}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
+        }
+    }
+    Ok(ExitCode::from(match (answer.errors, answer.warnings) {
+        (0, 0) => exit::OK,
+        (0, _) if args.strict => exit::FOUND,
+        (0, _) => exit::OK,
+        _ => exit::USAGE,
+    }))
+}
+
+fn read(path: &Path) -> anyhow::Result<crate::policy::Sources> {
+    files::read(path).map_err(|error| exit::usage(error.to_string()))
+}
+
+/// With names that the user can open.
+fn shown(report: Report, path: &Path) -> Report {
+    let folder = if path.is_dir() { Some(path) } else { path.parent() };
+    match folder.map(|folder| folder.to_string_lossy().trim_end_matches('/').to_owned()) {
+        Some(folder) if !folder.is_empty() => report.below(&folder),
+        _ => report,
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+fn says(policy: &Policy) -> String {
+    format!(
+        "{}, {}, {}, ceiling {}, digest {}",
+        counted(policy.playbooks.len(), "playbook"),
+        counted(policy.actions.len(), "action"),
+        counted(policy.suppress.len(), "suppression"),
+        policy.ceiling,
+        crate::limits::cut(&policy.digest, 12)
+    )
+}
+
+fn held(catalog: &Catalog) -> String {
+    let entries =
+        catalog.accounts.len() + catalog.repositories.len() + catalog.services.len() + catalog.resources.len();
+    format!(
+        "{} people, {}, {entries} accounts, repositories, services and resources, {}, digest {}",
+        catalog.people.len(),
+        counted(catalog.teams.len(), "team"),
+        counted(catalog.relations.len(), "relation"),
+        crate::limits::cut(&catalog.digest, 12)
+    )
+}
