@@ -15,6 +15,8 @@
 //! | `error` | what can go wrong, and what to do |
 
 mod error;
+#[cfg(test)]
+mod failing_disk;
 mod log;
 mod packed;
 mod read;
