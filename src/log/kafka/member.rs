@@ -20,6 +20,7 @@ use rdkafka::{ClientConfig, Offset as KafkaOffset};
 use super::config::LOOK_UP;
 use super::fates::fate;
 use super::group::{Bell, Group, Rebalanced, assign};
+use super::look::{Looker, committed};
 use super::record::{record_of, size_of};
 use crate::clock;
 use crate::log::topics::Topics;
@@ -44,6 +45,7 @@ pub(super) struct Member {
     // Declared before the consumer: queues must go before what they belong to.
     owned: BTreeMap<TopicPartition, Owned>,
     consumer: Arc<BaseConsumer<Group>>,
+    looker: Looker,
     bell: Arc<Bell>,
     /// Topics in the order in which they are served; the rest comes after, all alike.
     urgent: Vec<Topic>,
@@ -60,7 +62,7 @@ pub(super) struct Member {
 
 impl Member {
     /// Joins the group; the first polls bring the assignment.
-    pub(super) fn join(config: &ClientConfig, topics: &Topics) -> Result<Self, LogError> {
+    pub(super) fn join(config: &ClientConfig, looker: Looker, topics: &Topics) -> Result<Self, LogError> {
         let bell = Arc::new(Bell::default());
         let mut consumer: BaseConsumer<Group> =
             config.create_with_context(Group::default()).map_err(|e| fate(&e, "making a consumer"))?;
@@ -72,6 +74,7 @@ impl Member {
         Ok(Self {
             owned: BTreeMap::new(),
             consumer: Arc::new(consumer),
+            looker,
             bell,
             urgent: vec![topics.feedback.clone(), topics.case_events.clone()],
             holding: topics.case_events.clone(),
@@ -134,7 +137,9 @@ impl Member {
             Some(position) => Ok(*position),
             None => match self.owned.get(partition) {
                 Some(owned) => Ok(owned.start),
-                None => edges(&self.consumer, std::slice::from_ref(partition), KafkaOffset::Beginning)?
+                None => self
+                    .looker
+                    .edges(std::slice::from_ref(partition), KafkaOffset::Beginning)?
                     .get(partition)
                     .copied()
                     .ok_or_else(|| LogError::Transient(format!("the broker knows no start of {partition}"))),
@@ -144,6 +149,10 @@ impl Member {
 
     pub(super) fn consumer(&self) -> &BaseConsumer<Group> {
         &self.consumer
+    }
+
+    pub(super) fn looker(&self) -> &Looker {
+        &self.looker
     }
 
     /// Serves the group's own queue until it is empty: rebalances, logs, errors.
@@ -266,7 +275,7 @@ impl Member {
             return Ok(BTreeMap::new());
         }
         let committed = committed(&self.consumer, partitions)?;
-        let mut starts = edges(&self.consumer, partitions, KafkaOffset::Beginning)?;
+        let mut starts = self.looker.edges(partitions, KafkaOffset::Beginning)?;
         for tp in partitions {
             let earliest =
                 *starts.get(tp).ok_or_else(|| LogError::Transient(format!("the broker knows no start of {tp}")))?;
@@ -381,43 +390,4 @@ const STEP: &str = "find out why, and to accept the loss stop every instance and
 
 fn list_of(positions: &BTreeMap<TopicPartition, Offset>) -> TopicPartitionList {
     positions.iter().map(|(tp, at)| (tp.topic.to_string(), tp.partition, KafkaOffset::Offset(at.0))).collect()
-}
-
-/// Committed positions of the group; waits for those that a transaction is about to commit.
-pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partitions: &[TopicPartition],
-) -> Result<BTreeMap<TopicPartition, Offset>, LogError> {
-    let doing = "looking up committed positions";
-    let list = partitions.iter().map(|tp| (tp.topic.to_string(), tp.partition, KafkaOffset::Invalid)).collect();
-    let found = consumer.committed_offsets(list, LOOK_UP).map_err(|e| fate(&e, doing))?;
-    offsets_of(&found, partitions, doing)
-}
-
-/// Starts or ends of partitions, in one request. Ends are those of a client with this one's isolation.
-pub(super) fn edges<C: rdkafka::consumer::ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partitions: &[TopicPartition],
-    edge: KafkaOffset,
-) -> Result<BTreeMap<TopicPartition, Offset>, LogError> {
-    let doing = "looking up starts and ends of partitions";
-    let list = partitions.iter().map(|tp| (tp.topic.to_string(), tp.partition, edge)).collect();
-    let found = consumer.offsets_for_times(list, LOOK_UP).map_err(|e| fate(&e, doing))?;
-    offsets_of(&found, partitions, doing)
-}
-
-fn offsets_of(
-    found: &TopicPartitionList,
-    partitions: &[TopicPartition],
-    doing: &str,
-) -> Result<BTreeMap<TopicPartition, Offset>, LogError> {
-    let mut offsets = BTreeMap::new();
-    for tp in partitions {
-        let Some(element) = found.find_partition(&tp.topic, tp.partition) else { continue };
-        element.error().map_err(|e| fate(&e, &format!("{doing}: {tp}")))?;
-        if let KafkaOffset::Offset(at) = element.offset() {
-            offsets.insert(tp.clone(), Offset(at));
-        }
-    }
-    Ok(offsets)
 }

@@ -6,6 +6,7 @@
 //! | `worker_log` | [`KafkaLog`]: the seam, put together from the parts below |
 //! | `member` | the consumer: group, assignment, positions, urgent topics first |
 //! | `group` | what librdkafka calls back with: rebalances, logs, errors |
+//! | `look` | starts, ends, partitions and committed positions |
 //! | `producer` | transactions, and a plain append |
 //! | `restore` | reading a changelog to the end that counts; the `control` topic |
 //! | `reader` | [`KafkaReader`], [`KafkaAppender`]: for the command line, in no group and no transaction |
@@ -20,6 +21,7 @@ mod check;
 mod config;
 mod fates;
 mod group;
+mod look;
 mod member;
 mod producer;
 mod reader;

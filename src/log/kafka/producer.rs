@@ -3,7 +3,7 @@
 //! Everything hangs on telling apart a transaction that is certainly gone from one that nobody knows of:
 //!
 //! ```text
-//! begin ─► send… ─► offsets ─► drain ─► EndTxn ─► done
+//! begin ─► send… ─► drain ─► offsets ─► EndTxn ─► done
 //!   │        │         │          │        └─ no answer: Unknown   (the broker may have committed)
 //!   │        └─────────┴──────────┴────────── failed:    Abort     (nothing was asked to commit)
 //!   └──────────────────────────────────────── fenced:    Fatal     (somebody else is this producer)
@@ -193,14 +193,16 @@ impl Transactions {
         member: &ConsumerGroupMetadata,
     ) -> Result<(), LogError> {
         let end = clock::instant() + CALL;
+        // Positions only now: right after another transaction the first request is refused for a moment, and
+        // librdkafka asks again after 20 ms for records, but after 100 ms for positions.
+        self.outbox.drain(end).map_err(LogError::Abort)?;
+        if let Some(failure) = self.outbox.deliveries().take().failure {
+            return Err(LogError::Abort(format!("not delivered: {failure}")));
+        }
         if positions.count() > 0 {
             self.producer()
                 .send_offsets_to_transaction(positions, member, CALL)
                 .map_err(|e| self.fate(&e, "committing positions"))?;
-        }
-        self.outbox.drain(end).map_err(LogError::Abort)?;
-        if let Some(failure) = self.outbox.deliveries().take().failure {
-            return Err(LogError::Abort(format!("not delivered: {failure}")));
         }
         self.producer().commit_transaction(CALL).map_err(|error| match self.fate(&error, "committing") {
             LogError::Transient(text) => LogError::Unknown(text),

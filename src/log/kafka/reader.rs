@@ -13,10 +13,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 
-use super::config::{KafkaConfig, LOOK_UP};
+use super::config::KafkaConfig;
 use super::fates::fate;
 use super::group::Voice;
-use super::member::edges;
+use super::look::Looker;
 use super::producer::Append;
 use super::record::{record_of, size_of};
 use crate::clock;
@@ -28,6 +28,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Reads topics from outside any group.
 pub struct KafkaReader {
     consumer: BaseConsumer<Voice>,
+    looker: Looker,
 }
 
 impl KafkaReader {
@@ -37,7 +38,8 @@ impl KafkaReader {
     /// Where the configuration can't be used.
     pub fn open(config: &KafkaConfig) -> Result<Self, LogError> {
         let client = config.reading("reader")?;
-        Ok(Self { consumer: client.create_with_context(Voice).map_err(|e| fate(&e, "making a consumer"))? })
+        let consumer = client.create_with_context(Voice).map_err(|e| fate(&e, "making a consumer"))?;
+        Ok(Self { consumer, looker: Looker::committed(config.client("looker")?)? })
     }
 
     /// How many partitions a topic has.
@@ -45,13 +47,8 @@ impl KafkaReader {
     /// # Errors
     /// `Fatal` where there is no such topic, `Transient` where no broker answers.
     pub fn partitions(&self, topic: &Topic) -> Result<i32, LogError> {
-        let doing = format!("looking up the partitions of {topic}");
-        let metadata = self.consumer.fetch_metadata(Some(topic), LOOK_UP).map_err(|e| fate(&e, &doing))?;
-        let found = metadata.topics().iter().find(|t| t.name() == &**topic && t.error().is_none());
-        match found.map(|t| t.partitions().len()) {
-            Some(n) if n > 0 => Ok(i32::try_from(n).unwrap_or(i32::MAX)),
-            _ => Err(LogError::Fatal(format!("{doing}: there is no such topic; see `shutter topics check`"))),
-        }
+        let n = self.looker.partitions(topic)?.len();
+        Ok(i32::try_from(n).unwrap_or(i32::MAX))
     }
 
     /// Records of one partition from a position on, within `want`; empty when nothing came in time.
@@ -96,7 +93,7 @@ impl KafkaReader {
         each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
         let partitions = self.all_of(topic, only)?;
-        let starts = edges(&self.consumer, &partitions, KafkaOffset::Beginning)?;
+        let starts = self.looker.edges(&partitions, KafkaOffset::Beginning)?;
         self.follow(topic, starts, each)
     }
 
@@ -106,8 +103,8 @@ impl KafkaReader {
     /// Where no broker answers, or is silent for long.
     pub fn tail(&self, topic: &Topic, most: usize) -> Result<Vec<Record>, LogError> {
         let partitions = self.all_of(topic, None)?;
-        let starts = edges(&self.consumer, &partitions, KafkaOffset::Beginning)?;
-        let ends = edges(&self.consumer, &partitions, KafkaOffset::End)?;
+        let starts = self.looker.edges(&partitions, KafkaOffset::Beginning)?;
+        let ends = self.looker.edges(&partitions, KafkaOffset::End)?;
         // Markers of transactions and compacted records take offsets too: go back further until enough is found.
         let mut back = i64::try_from(most).unwrap_or(i64::MAX).saturating_mul(2).saturating_add(16);
         loop {
@@ -155,7 +152,7 @@ impl KafkaReader {
         each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
         let partitions: Vec<TopicPartition> = starts.keys().cloned().collect();
-        let ends = edges(&self.consumer, &partitions, KafkaOffset::End)?;
+        let ends = self.looker.edges(&partitions, KafkaOffset::End)?;
         let starts: BTreeMap<_, _> =
             starts.into_iter().filter(|(tp, start)| ends.get(tp).is_some_and(|end| end > start)).collect();
         let mut left: BTreeSet<i32> = starts.keys().map(|tp| tp.partition).collect();

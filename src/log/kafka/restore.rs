@@ -5,6 +5,7 @@
 //! reads *un*committed records, and reading waits until the committed end has reached it (PROTOCOL.md, 2).
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,33 +16,13 @@ use rdkafka::{ClientConfig, Offset as KafkaOffset};
 use super::config::LOOK_UP;
 use super::fates::fate;
 use super::group::Voice;
+use super::look::Looker;
 use super::record::record_of;
 use crate::clock;
 use crate::log::{LogError, Offset, Record, Restore, TopicPartition};
 
 /// How often the committed end is asked for while a transaction is open.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
-
-/// A client that sees ends of partitions as they are written, committed or not.
-pub(super) struct WrittenEnds(BaseConsumer<Voice>);
-
-impl WrittenEnds {
-    pub(super) fn open(mut config: ClientConfig) -> Result<Self, LogError> {
-        config.set("isolation.level", "read_uncommitted");
-        Ok(Self(config.create_with_context(Voice).map_err(|e| fate(&e, "making a consumer"))?))
-    }
-
-    /// Start and end of a partition.
-    pub(super) fn of(&self, tp: &TopicPartition) -> Result<(Offset, Offset), LogError> {
-        // Serves its logs; nothing is assigned.
-        drop(self.0.poll(Duration::ZERO));
-        let (low, high) = self
-            .0
-            .fetch_watermarks(&tp.topic, tp.partition, LOOK_UP)
-            .map_err(|e| fate(&e, &format!("looking up the end of {tp}")))?;
-        Ok((Offset(low), Offset(high)))
-    }
-}
 
 enum Stage {
     /// Until the committed end has reached the written one.
@@ -61,12 +42,12 @@ pub(super) struct KafkaRestore {
 impl KafkaRestore {
     /// To the end as it is written now. Call it after the offset fetch of the partition's input.
     pub(super) fn open(
-        config: &ClientConfig,
-        ends: &WrittenEnds,
+        readers: &Readers,
+        written: &Looker,
         tp: &TopicPartition,
         from: Option<Offset>,
     ) -> Result<Self, LogError> {
-        let (start, end) = ends.of(tp)?;
+        let (start, end) = written.both(tp)?;
         let from = from.unwrap_or(start);
         if from < start {
             return Err(LogError::Fatal(format!(
@@ -75,7 +56,7 @@ impl KafkaRestore {
             )));
         }
         let stage = if from >= end { Stage::Done } else { Stage::Waiting };
-        Ok(Self { reader: OnePartition::open(config, tp)?, end, from, stage })
+        Ok(Self { reader: readers.reader(tp)?, end, from, stage })
     }
 }
 
@@ -122,27 +103,61 @@ pub(super) enum Next {
     Nothing,
 }
 
+/// Consumers that read single partitions. One that is done waits here for the next: to close one takes 100 ms,
+/// which a worker that restores sixteen partitions would feel.
+#[derive(Clone)]
+pub(super) struct Readers {
+    config: ClientConfig,
+    idle: Arc<Mutex<Vec<BaseConsumer<Voice>>>>,
+}
+
+impl Readers {
+    pub(super) fn new(config: ClientConfig) -> Self {
+        Self { config, idle: Arc::default() }
+    }
+
+    pub(super) fn reader(&self, tp: &TopicPartition) -> Result<OnePartition, LogError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let consumer = match idle {
+            Some(consumer) => consumer,
+            None => self.config.create_with_context(Voice).map_err(|e| fate(&e, "making a consumer"))?,
+        };
+        Ok(OnePartition { consumer: Some(consumer), tp: tp.clone(), idle: Arc::clone(&self.idle) })
+    }
+}
+
 /// A consumer that reads one partition, committed records only.
 pub(super) struct OnePartition {
-    consumer: BaseConsumer<Voice>,
+    /// Gone only while it is dropped.
+    consumer: Option<BaseConsumer<Voice>>,
     tp: TopicPartition,
+    idle: Arc<Mutex<Vec<BaseConsumer<Voice>>>>,
+}
+
+impl Drop for OnePartition {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.consumer.take()
+            && consumer.unassign().is_ok()
+        {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+        }
+    }
 }
 
 impl OnePartition {
-    pub(super) fn open(config: &ClientConfig, tp: &TopicPartition) -> Result<Self, LogError> {
-        let consumer = config.create_with_context(Voice).map_err(|e| fate(&e, "making a consumer"))?;
-        Ok(Self { consumer, tp: tp.clone() })
+    fn consumer(&self) -> Result<&BaseConsumer<Voice>, LogError> {
+        self.consumer.as_ref().ok_or_else(|| LogError::Fatal("a reader was used after its end".to_owned()))
     }
 
     pub(super) fn start(&self, from: Offset) -> Result<(), LogError> {
         let list = [(self.tp.topic.to_string(), self.tp.partition, KafkaOffset::Offset(from.0))].into_iter().collect();
-        self.consumer.assign(&list).map_err(|e| fate(&e, &format!("reading {}", self.tp)))
+        self.consumer()?.assign(&list).map_err(|e| fate(&e, &format!("reading {}", self.tp)))
     }
 
     /// Start and committed end.
     pub(super) fn edges(&self) -> Result<(Offset, Offset), LogError> {
         let (low, high) = self
-            .consumer
+            .consumer()?
             .fetch_watermarks(&self.tp.topic, self.tp.partition, LOOK_UP)
             .map_err(|e| fate(&e, &format!("looking up the end of {}", self.tp)))?;
         Ok((Offset(low), Offset(high)))
@@ -154,15 +169,18 @@ impl OnePartition {
 
     /// Serves the client for so long; nothing is assigned yet.
     fn idle(&self, wait: Duration) {
-        drop(self.consumer.poll(wait));
+        if let Some(consumer) = &self.consumer {
+            drop(consumer.poll(wait));
+        }
     }
 
     pub(super) fn next(&self, wait: Duration) -> Result<Next, LogError> {
-        match self.consumer.poll(wait) {
-            Some(Ok(message)) => {
-                debug_assert_eq!(message.partition(), self.tp.partition);
+        match self.consumer()?.poll(wait) {
+            Some(Ok(message)) if message.partition() == self.tp.partition && message.topic() == &*self.tp.topic => {
                 Ok(Next::Record(record_of(&message, &self.tp)))
             }
+            // What its last task left behind.
+            Some(Ok(_)) => Ok(Next::Nothing),
             Some(Err(KafkaError::PartitionEOF(_))) => Ok(Next::End),
             Some(Err(error)) => Err(fate(&error, &format!("reading {}", self.tp))),
             None => Ok(Next::Nothing),
@@ -180,8 +198,8 @@ pub(super) struct Control {
 }
 
 impl Control {
-    pub(super) fn open(config: &ClientConfig, tp: &TopicPartition) -> Result<Self, LogError> {
-        Ok(Self { reader: OnePartition::open(config, tp)?, kept: VecDeque::new(), at_end: false, started: false })
+    pub(super) fn open(readers: &Readers, tp: &TopicPartition) -> Result<Self, LogError> {
+        Ok(Self { reader: readers.reader(tp)?, kept: VecDeque::new(), at_end: false, started: false })
     }
 
     pub(super) fn read(&mut self) -> Result<Vec<Record>, LogError> {

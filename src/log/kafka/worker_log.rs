@@ -3,15 +3,15 @@
 //! Only the order of the calls is here; each part is in a file of its own.
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use std::collections::BTreeMap;
 
-use super::config::{KafkaConfig, LOOK_UP};
-use super::fates::fate;
-use super::member::{Member, committed, edges};
+use super::config::KafkaConfig;
+use super::look::{Looker, committed};
+use super::member::Member;
 use super::producer::Transactions;
-use super::restore::{Control, KafkaRestore, WrittenEnds};
+use super::restore::{Control, KafkaRestore, Readers};
 use crate::log::topics::Topics;
 use crate::log::{CaughtUp, Log, LogError, Offset, Polled, Record, Restore, Send, Topic, TopicPartition, Want};
 
@@ -23,11 +23,11 @@ pub struct KafkaLog {
     open: Option<ConsumerGroupMetadata>,
     member: Member,
     control: Control,
-    ends: WrittenEnds,
+    written: Looker,
     topics: Topics,
     transactional: ClientConfig,
     transactional_id: String,
-    reading: ClientConfig,
+    readers: Readers,
 }
 
 impl KafkaLog {
@@ -36,37 +36,27 @@ impl KafkaLog {
         let transactional = config.transactional(thread)?;
         let transactional_id = config.transactional_id(thread);
         let transactions = Transactions::open(&transactional, transactional_id.clone())?;
-        let reading = config.reading(&format!("{thread}-restore"))?;
+        let readers = Readers::new(config.reading(&format!("{thread}-restore"))?);
         let control_tp = TopicPartition::new(topics.control.clone(), 0);
         Ok(Self {
             transactions: Some(transactions),
             open: None,
-            control: Control::open(&config.reading(&format!("{thread}-control"))?, &control_tp)?,
-            ends: WrittenEnds::open(config.client(&format!("{thread}-ends"))?)?,
-            member: Member::join(&config.member(thread)?, topics)?,
+            control: Control::open(&readers, &control_tp)?,
+            written: Looker::written(config.client(&format!("{thread}-ends"))?)?,
+            member: Member::join(
+                &config.member(thread)?,
+                Looker::committed(config.client(&format!("{thread}-look"))?)?,
+                topics,
+            )?,
             topics: topics.clone(),
             transactional,
             transactional_id,
-            reading,
+            readers,
         })
     }
 
     fn transactions(&self) -> Result<&Transactions, LogError> {
         self.transactions.as_ref().ok_or_else(|| LogError::Unknown("the producer was dropped; reset".to_owned()))
-    }
-
-    fn partitions_of(&self, topic: &Topic) -> Result<Vec<TopicPartition>, LogError> {
-        let doing = format!("looking up the partitions of {topic}");
-        let metadata = self.member.consumer().fetch_metadata(Some(topic), LOOK_UP).map_err(|e| fate(&e, &doing))?;
-        let found = metadata.topics().iter().find(|t| t.name() == &**topic);
-        if let Some(error) = found.and_then(|t| t.error()) {
-            return Err(fate(&KafkaError::MetadataFetch(RDKafkaErrorCode::from(error)), &doing));
-        }
-        let mut partitions: Vec<TopicPartition> = found
-            .map(|t| t.partitions().iter().map(|p| TopicPartition::new(topic.clone(), p.id())).collect())
-            .unwrap_or_default();
-        partitions.sort();
-        Ok(partitions)
     }
 }
 
@@ -130,7 +120,7 @@ impl Log for KafkaLog {
         // Waits for positions under way, so that the end taken next includes what was written with them.
         let input = TopicPartition::new(self.topics.case_events.clone(), partition.partition);
         committed(self.member.consumer(), &[input])?;
-        Ok(Box::new(KafkaRestore::open(&self.reading, &self.ends, partition, from)?))
+        Ok(Box::new(KafkaRestore::open(&self.readers, &self.written, partition, from)?))
     }
 
     fn control(&mut self) -> Result<Vec<Record>, LogError> {
@@ -138,14 +128,14 @@ impl Log for KafkaLog {
     }
 
     fn caught_up(&mut self, topic: &Topic) -> Result<CaughtUp, LogError> {
-        let partitions = self.partitions_of(topic)?;
-        let consumer = self.member.consumer();
-        let plain = |offsets: std::collections::BTreeMap<TopicPartition, Offset>| {
+        let looker = self.member.looker();
+        let partitions = looker.partitions(topic)?;
+        let plain = |offsets: BTreeMap<TopicPartition, Offset>| {
             offsets.into_iter().map(|(tp, at)| (tp.partition, at)).collect()
         };
         Ok(CaughtUp {
-            ends: plain(edges(consumer, &partitions, KafkaOffset::End)?),
-            committed: plain(committed(consumer, &partitions)?),
+            ends: plain(looker.edges(&partitions, KafkaOffset::End)?),
+            committed: plain(committed(self.member.consumer(), &partitions)?),
         })
     }
 }

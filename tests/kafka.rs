@@ -1,0 +1,571 @@
+//! The log on a real Apache Kafka broker: what only a broker can prove.
+//!
+//! Isolation, atomic positions, fencing, rebalances, restores that wait. Not for what a worker does with it.
+
+#![allow(clippy::panic, clippy::indexing_slicing)]
+
+mod support {
+    pub mod broker;
+}
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use shutter::clock;
+use shutter::log::kafka::{
+    Created, KafkaAppender, KafkaConfig, KafkaLog, KafkaReader, Setting, check_topics, create_topics,
+};
+use shutter::log::topics::{Counts, Topics};
+use shutter::log::{Assignment, Log, LogError, Offset, Record, Restore, Send, Topic, TopicPartition, Want};
+use support::broker::broker;
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// An installation of its own on the shared broker.
+struct Site {
+    config: KafkaConfig,
+    topics: Topics,
+}
+
+impl Site {
+    /// With topics made; `None` where there is no broker.
+    fn new() -> Option<Self> {
+        let broker = broker()?;
+        let mut config = KafkaConfig::new(&broker.address);
+        config.prefix = broker.fresh_prefix();
+        config.group = format!("{}group", config.prefix);
+        config.partitions = Counts { input: 2, work: 2, output: 1 };
+        config.client.insert("session.timeout.ms".into(), Setting::Number(6_000));
+        config.client.insert("heartbeat.interval.ms".into(), Setting::Number(300));
+        let topics = Topics::new(&config.prefix, ["falco"]);
+        create_topics(&config, &topics).expect("topics are made");
+        Some(Self { config, topics })
+    }
+
+    fn open(&self, instance: &str) -> KafkaLog {
+        let config = KafkaConfig { instance: instance.to_owned(), ..self.config.clone() };
+        KafkaLog::open(&config, &self.topics, 0).expect("the log opens")
+    }
+
+    fn falco(&self) -> Topic {
+        self.topics.detections["falco"].clone()
+    }
+
+    fn reader(&self) -> KafkaReader {
+        KafkaReader::open(&self.config).expect("a reader")
+    }
+
+    fn values(&self, topic: &Topic) -> Vec<String> {
+        let mut values = Vec::new();
+        self.reader()
+            .scan(topic, None, &mut |record| {
+                values.push(text(&record));
+                ControlFlow::Continue(())
+            })
+            .expect("the topic is read");
+        values.sort();
+        values
+    }
+
+    fn append(&self, topic: &Topic, partition: i32, values: impl IntoIterator<Item = String>) {
+        let mut appender = KafkaAppender::open(&self.config).expect("an appender");
+        for value in values {
+            appender.append(&record(topic, partition, &value)).expect("appended");
+        }
+    }
+}
+
+fn record(topic: &Topic, partition: i32, value: &str) -> Send {
+    Send {
+        to: TopicPartition::new(topic.clone(), partition),
+        key: value.as_bytes().to_vec(),
+        value: Some(value.as_bytes().to_vec()),
+        headers: vec![("ce_type".to_owned(), b"t".to_vec())],
+    }
+}
+
+fn text(record: &Record) -> String {
+    String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned()
+}
+
+fn want(records: usize) -> Want {
+    Want { records, bytes: 1 << 20, wait: Duration::from_millis(100) }
+}
+
+/// What a log has told so far.
+#[derive(Default)]
+struct Seen {
+    records: Vec<Record>,
+    owned: Vec<TopicPartition>,
+    changes: Vec<Assignment>,
+}
+
+impl Seen {
+    fn poll(&mut self, log: &mut KafkaLog, want: Want) -> Result<(), LogError> {
+        let polled = log.poll(want)?;
+        for change in &polled.changes {
+            match change {
+                Assignment::Gained(tps) => self.owned.extend(tps.iter().cloned()),
+                Assignment::Revoked(tps) | Assignment::Lost(tps) => self.owned.retain(|tp| !tps.contains(tp)),
+            }
+        }
+        for record in &polled.records {
+            assert!(self.owned.contains(&record.from), "a record of {}, which is not owned", record.from);
+        }
+        self.changes.extend(polled.changes);
+        self.records.extend(polled.records);
+        Ok(())
+    }
+
+    fn until(&mut self, log: &mut KafkaLog, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = clock::instant() + PATIENCE;
+        while !done(self) {
+            assert!(clock::instant() < end, "{what}: not within {PATIENCE:?}; owned {:?}", self.owned);
+            match self.poll(log, want(1_000)) {
+                Ok(()) | Err(LogError::Transient(_)) => {}
+                Err(e) => panic!("{what}: {e}"),
+            }
+        }
+    }
+
+    fn release(&self, log: &mut KafkaLog) {
+        self.owned.iter().for_each(|tp| log.release(tp));
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self.records.iter().map(text).collect();
+        texts.sort();
+        texts
+    }
+}
+
+/// A member that owns all six input partitions.
+fn joined(site: &Site, instance: &str) -> (KafkaLog, Seen) {
+    let mut log = site.open(instance);
+    let mut seen = Seen::default();
+    seen.until(&mut log, "joining", |s| s.owned.len() == 6);
+    (log, seen)
+}
+
+fn begin(log: &mut KafkaLog, seen: &mut Seen) {
+    let end = clock::instant() + PATIENCE;
+    loop {
+        match log.begin() {
+            Ok(()) => return,
+            Err(LogError::Transient(e)) => assert!(clock::instant() < end, "begin: {e}"),
+            Err(e) => panic!("begin: {e}"),
+        }
+        seen.poll(log, want(0)).expect("polled");
+    }
+}
+
+fn restored(restore: &mut dyn Restore) -> Vec<String> {
+    let end = clock::instant() + PATIENCE;
+    let mut values = Vec::new();
+    while let Some(batch) = restore.next(100, Duration::from_millis(200)).expect("restored") {
+        values.extend(batch.iter().map(text));
+        assert!(clock::instant() < end, "restore: not within {PATIENCE:?}");
+    }
+    values
+}
+
+fn words(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|i| format!("{i:05}")).collect()
+}
+
+#[test]
+fn topics_are_made_once_and_checked() {
+    let Some(site) = Site::new() else { return };
+    let again = create_topics(&site.config, &site.topics).expect("asked again");
+    assert!(again.iter().all(|c| matches!(c, Created::AlreadyThere(_))), "{again:?}");
+    assert_eq!(check_topics(&site.config, &site.topics, "c.yaml").expect("checked"), []);
+
+    let more = Topics::new(&site.config.prefix, ["falco", "trivy"]);
+    let mut other = site.config.clone();
+    other.partitions.work = 3;
+    let findings = check_topics(&other, &more, "c.yaml").expect("checked");
+    let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told.iter().any(|t| t.contains("detections.trivy") && t.contains("shutter topics create --config c.yaml")));
+    assert!(told.iter().filter(|t| t.contains("kafka.partitions.work: 2")).count() == 2, "{told:#?}");
+}
+
+#[test]
+fn what_is_committed_is_read_and_what_is_aborted_never() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.falco(), 0, words(0..3));
+    let (mut log, mut seen) = joined(&site, "a");
+    seen.until(&mut log, "input", |s| s.records.len() == 3);
+    let input = TopicPartition::new(site.falco(), 0);
+    assert_eq!(log.position(&input).expect("a position"), Offset(0));
+
+    begin(&mut log, &mut seen);
+    log.send(record(&site.topics.cases, 0, "gone")).expect("sent");
+    log.abort().expect("aborted");
+    assert_eq!(log.position(&input).expect("a position"), Offset(0), "an abort moves nothing");
+
+    begin(&mut log, &mut seen);
+    log.send(record(&site.topics.cases, 0, "kept")).expect("sent");
+    log.send(Send { value: None, ..record(&site.topics.cases, 0, "tombstone") }).expect("sent");
+    assert_eq!(site.values(&site.topics.cases), [""; 0], "an open transaction is not read");
+    log.commit(&[(input.clone(), Offset(3))]).expect("committed");
+    assert_eq!(site.values(&site.topics.cases), ["", "kept"]);
+    assert_eq!(log.position(&input).expect("a position"), Offset(3));
+    drop(log);
+
+    // Another instance goes on from there.
+    site.append(&site.falco(), 0, words(3..5));
+    let (mut log, mut seen) = joined(&site, "b");
+    seen.until(&mut log, "the rest", |s| s.records.len() == 2);
+    assert_eq!(seen.texts(), words(3..5));
+    assert!(matches!(log.commit(&[]), Err(LogError::Fatal(_))), "nothing was begun");
+}
+
+#[test]
+fn an_abort_with_undelivered_records_is_quick() {
+    let Some(site) = Site::new() else { return };
+    let (mut log, mut seen) = joined(&site, "a");
+    begin(&mut log, &mut seen);
+    for word in words(0..20_000) {
+        log.send(record(&site.topics.audit, 0, &word)).expect("sent");
+    }
+    let before = clock::instant();
+    log.abort().expect("aborted");
+    let took = clock::instant() - before;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(site.values(&site.topics.audit), [""; 0]);
+}
+
+#[test]
+fn the_same_instance_started_again_fences_the_first() {
+    let Some(site) = Site::new() else { return };
+    let (mut first, mut seen) = joined(&site, "a");
+    begin(&mut first, &mut seen);
+    first.send(record(&site.topics.cases, 0, "zombie")).expect("sent");
+    let second = site.open("a");
+    let error = first.commit(&[]).expect_err("it is fenced");
+    assert!(matches!(&error, LogError::Fatal(text) if text.contains("kafka.instance")), "{error}");
+    assert_eq!(site.values(&site.topics.cases), [""; 0]);
+    drop(second);
+}
+
+#[test]
+fn a_reset_gives_everything_up_and_starts_from_what_is_committed() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.falco(), 1, words(0..6));
+    let (mut log, mut seen) = joined(&site, "a");
+    seen.until(&mut log, "input", |s| s.records.len() == 6);
+    let input = TopicPartition::new(site.falco(), 1);
+    begin(&mut log, &mut seen);
+    log.commit(&[(input.clone(), Offset(2))]).expect("committed");
+
+    begin(&mut log, &mut seen);
+    log.send(record(&site.topics.cases, 0, "unknown")).expect("sent");
+    log.reset().expect("reset");
+    seen = Seen { owned: seen.owned, ..Seen::default() };
+    seen.until(&mut log, "input again", |s| s.records.len() >= 4);
+    assert_eq!(seen.texts(), words(2..6));
+    let lost = |c: &Assignment| matches!(c, Assignment::Lost(tps) if tps.len() == 6);
+    let gained = |c: &Assignment| matches!(c, Assignment::Gained(tps) if tps.len() == 6);
+    assert!(matches!(&seen.changes[..], [l, g] if lost(l) && gained(g)), "{:?}", seen.changes);
+    assert_eq!(site.values(&site.topics.cases), [""; 0], "the old producer's transaction was ended");
+    begin(&mut log, &mut seen);
+    log.send(record(&site.topics.cases, 0, "after")).expect("sent");
+    log.commit(&[(input, Offset(6))]).expect("committed");
+    assert_eq!(site.values(&site.topics.cases), ["after"]);
+}
+
+#[test]
+fn two_members_share_and_never_own_one_partition_together() {
+    let Some(site) = Site::new() else { return };
+    let (mut a, mut seen_a) = joined(&site, "a");
+    let mut b = site.open("b");
+    let mut seen_b = Seen::default();
+    let end = clock::instant() + PATIENCE;
+    let mut sent = 0;
+    let mut got: BTreeMap<String, usize> = BTreeMap::new();
+    let mut appender = KafkaAppender::open(&site.config).expect("an appender");
+    let shared = |a: &Seen, b: &Seen| a.owned.len() == 3 && b.owned.len() == 3;
+    // Under load, and until both have their share; each commits what it read at once.
+    while !shared(&seen_a, &seen_b) || sent < 40 {
+        assert!(clock::instant() < end, "a {:?}, b {:?}", seen_a.owned, seen_b.owned);
+        appender.append(&record(&site.falco(), sent % 2, &format!("{sent:05}"))).expect("appended");
+        sent += 1;
+        for (log, seen) in [(&mut a, &mut seen_a), (&mut b, &mut seen_b)] {
+            match seen.poll(log, want(100)) {
+                Ok(()) | Err(LogError::Transient(_)) => {}
+                Err(e) => panic!("{e}"),
+            }
+            echo(log, seen, &site, &mut got);
+        }
+        let both: Vec<_> = seen_a.owned.iter().filter(|tp| seen_b.owned.contains(tp)).collect();
+        assert!(both.is_empty(), "owned by both: {both:?}");
+    }
+    assert!(seen_a.changes.iter().all(|c| !matches!(c, Assignment::Lost(_))), "{:?}", seen_a.changes);
+    let revoked: usize =
+        seen_a.changes.iter().map(|c| if let Assignment::Revoked(tps) = c { tps.len() } else { 0 }).sum();
+    assert_eq!(revoked, 3, "the rest stayed where it was: {:?}", seen_a.changes);
+    drop(b);
+    seen_a.until(&mut a, "taking all back", |s| s.owned.len() == 6);
+    while got.len() < usize::try_from(sent).expect("small") {
+        assert!(clock::instant() < end, "{} of {sent}", got.len());
+        drop(seen_a.poll(&mut a, want(100)));
+        echo(&mut a, &mut seen_a, &site, &mut got);
+    }
+    let committed = site.values(&site.topics.audit);
+    assert_eq!(committed, words(0..usize::try_from(sent).expect("small")), "each exactly once");
+}
+
+/// Sends on what was read, in one transaction with the positions; on an abort the batch is still there.
+fn echo(log: &mut KafkaLog, seen: &mut Seen, site: &Site, got: &mut BTreeMap<String, usize>) {
+    if seen.records.is_empty() || log.begin().is_err() {
+        return;
+    }
+    let mut positions = BTreeMap::new();
+    for r in &seen.records {
+        log.send(record(&site.topics.audit, 0, &text(r))).expect("sent");
+        positions.insert(r.from.clone(), Offset(r.offset + 1));
+    }
+    let positions: Vec<_> = positions.into_iter().collect();
+    match log.commit(&positions) {
+        Ok(()) => seen.records.drain(..).for_each(|r| *got.entry(text(&r)).or_default() += 1),
+        Err(LogError::Abort(_)) => {
+            log.abort().expect("aborted");
+            // The partitions have moved: whoever owns them now reads the records again.
+            seen.records.retain(|r| seen.owned.contains(&r.from));
+        }
+        Err(e) => panic!("{e}"),
+    }
+}
+
+#[test]
+fn people_are_served_before_a_backlog_and_a_held_partition_waits() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.falco(), 0, words(0..300));
+    site.append(&site.topics.case_events, 0, ["event".to_owned()]);
+    let (mut log, mut seen) = joined(&site, "a");
+    seen.until(&mut log, "a part of the backlog", |s| s.records.len() >= 100);
+    assert!(!seen.texts().contains(&"event".to_owned()), "a held partition gives nothing");
+
+    site.append(&site.falco(), 1, words(300..600));
+    site.append(&site.topics.feedback, 1, ["answer".to_owned()]);
+    seen.release(&mut log);
+    let end = clock::instant() + PATIENCE;
+    let mut order = Vec::new();
+    while order.len() < 2 {
+        assert!(clock::instant() < end, "{order:?}");
+        let polled = log.poll(want(20)).expect("polled");
+        let urgent = |r: &Record| r.from.topic != site.falco();
+        let firsts = polled.records.iter().take_while(|r| urgent(r)).count();
+        assert_eq!(firsts, polled.records.iter().filter(|r| urgent(r)).count(), "urgent ones come first");
+        order.extend(polled.records.iter().filter(|r| urgent(r)).map(text));
+    }
+    order.sort();
+    assert_eq!(order, ["answer", "event"]);
+}
+
+#[test]
+fn a_batch_keeps_its_bounds_and_loses_nothing() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.falco(), 0, (0..5).map(|i| format!("{i}{}", "x".repeat(100))));
+    let (mut log, _) = joined(&site, "a");
+    let mut sizes = Vec::new();
+    let end = clock::instant() + PATIENCE;
+    while sizes.iter().sum::<usize>() < 5 {
+        assert!(clock::instant() < end, "{sizes:?}");
+        // Keys and values are 202 bytes a record.
+        let polled = log.poll(Want { records: 10, bytes: 450, wait: Duration::from_millis(100) }).expect("polled");
+        sizes.push(polled.records.len());
+        let one = log.poll(Want { records: 10, bytes: 10, wait: Duration::from_millis(100) }).expect("polled");
+        sizes.push(one.records.len());
+        assert!(polled.records.len() <= 2 && one.records.len() <= 1, "{sizes:?}");
+    }
+    assert_eq!(sizes.iter().sum::<usize>(), 5);
+}
+
+#[test]
+fn a_restore_waits_for_the_transaction_that_is_still_open() {
+    let Some(site) = Site::new() else { return };
+    let (mut writer, mut seen) = joined(&site, "writer");
+    let changelog = TopicPartition::new(site.topics.changelog.clone(), 0);
+    let input = TopicPartition::new(site.topics.case_events.clone(), 0);
+    begin(&mut writer, &mut seen);
+    writer.send(record(&changelog.topic, 0, "first")).expect("sent");
+    writer.commit(&[(input.clone(), Offset(0))]).expect("committed");
+    begin(&mut writer, &mut seen);
+    writer.send(record(&changelog.topic, 0, "aborted")).expect("sent");
+    writer.abort().expect("aborted");
+    begin(&mut writer, &mut seen);
+    writer.send(record(&changelog.topic, 0, "open")).expect("sent");
+    // Until the broker has it: a client that reads uncommitted records sees it.
+    // In a group of its own: a second member would end the writer's generation, and with it the transaction.
+    let elsewhere = Site {
+        config: KafkaConfig { group: format!("{}other", site.config.prefix), ..site.config.clone() },
+        topics: site.topics.clone(),
+    };
+    let mut other = elsewhere.open("reader");
+    let end = clock::instant() + PATIENCE;
+    let mut restore = loop {
+        assert!(clock::instant() < end, "the open record never came");
+        let mut restore = other.restore(&changelog, None).expect("a restore");
+        // With the open record it doesn't start; without it, it ends at once.
+        match restore.next(10, Duration::from_millis(300)).expect("waits") {
+            Some(batch) if batch.is_empty() => break restore,
+            _ => {}
+        }
+    };
+    writer.commit(&[(input, Offset(0))]).expect("committed");
+    assert_eq!(restored(restore.as_mut()), ["first", "open"]);
+
+    let mut part = other.restore(&changelog, Some(Offset(1))).expect("a restore from a position");
+    assert_eq!(restored(part.as_mut()), ["open"]);
+    let empty = TopicPartition::new(site.topics.changelog.clone(), 1);
+    assert_eq!(restored(other.restore(&empty, None).expect("a restore").as_mut()), [""; 0]);
+}
+
+#[test]
+fn control_is_read_to_its_end_and_then_as_it_comes() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.topics.control, 0, words(0..500));
+    let mut log = site.open("a");
+    assert_eq!(log.control().expect("read").len(), 500, "the first call reads to the end");
+    assert_eq!(log.control().expect("read"), []);
+    site.append(&site.topics.control, 0, ["off".to_owned()]);
+    let end = clock::instant() + PATIENCE;
+    loop {
+        assert!(clock::instant() < end, "it never came");
+        let came = log.control().expect("read");
+        if !came.is_empty() {
+            assert_eq!(came.iter().map(text).collect::<Vec<_>>(), ["off"]);
+            break;
+        }
+    }
+}
+
+#[test]
+fn caught_up_tells_ends_and_committed_positions() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.topics.feedback, 1, words(0..4));
+    let (mut log, mut seen) = joined(&site, "a");
+    seen.until(&mut log, "feedback", |s| s.records.len() == 4);
+    let before = log.caught_up(&site.topics.feedback).expect("looked up");
+    assert_eq!(before.ends, [(0, Offset(0)), (1, Offset(4))]);
+    assert_eq!(before.committed, []);
+    assert!(!before.has_reached(&before.ends));
+    begin(&mut log, &mut seen);
+    log.commit(&[(TopicPartition::new(site.topics.feedback.clone(), 1), Offset(4))]).expect("committed");
+    let after = log.caught_up(&site.topics.feedback).expect("looked up");
+    assert!(after.has_reached(&before.ends), "{after:?}");
+}
+
+#[test]
+fn records_deleted_before_they_were_read_stop_the_worker_by_name() {
+    let Some(site) = Site::new() else { return };
+    site.append(&site.falco(), 0, words(0..10));
+    let input = TopicPartition::new(site.falco(), 0);
+    let (mut log, mut seen) = joined(&site, "a");
+    begin(&mut log, &mut seen);
+    log.commit(&[(input.clone(), Offset(2))]).expect("committed");
+    drop(log);
+    delete_before(&site.config.bootstrap_servers, &input, 5);
+    let mut log = site.open("a");
+    let end = clock::instant() + PATIENCE;
+    let error = loop {
+        assert!(clock::instant() < end, "it went on as if nothing were missing");
+        match log.poll(want(100)) {
+            Ok(polled) => assert_eq!(polled.records, []),
+            Err(LogError::Transient(_)) => {}
+            Err(error) => break error,
+        }
+    };
+    let text = error.to_string();
+    assert!(matches!(error, LogError::Fatal(_)), "{text}");
+    assert!(
+        text.contains("detections.falco/0") && text.contains("position 2") && text.contains("begins at 5"),
+        "{text}"
+    );
+}
+
+fn delete_before(brokers: &str, tp: &TopicPartition, at: i64) {
+    let admin: rdkafka::admin::AdminClient<rdkafka::client::DefaultClientContext> =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin");
+    let list = [(tp.topic.to_string(), tp.partition, rdkafka::Offset::Offset(at))].into_iter().collect();
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+        .block_on(admin.delete_records(&list, &rdkafka::admin::AdminOptions::new()))
+        .expect("deleted");
+}
+
+#[test]
+fn the_command_line_reads_and_appends_without_a_group() {
+    let Some(site) = Site::new() else { return };
+    let cases = site.topics.audit.clone();
+    site.append(&cases, 0, words(0..50));
+    let reader = site.reader();
+    assert_eq!(reader.partitions(&site.falco()).expect("counted"), 2);
+    assert!(matches!(reader.partitions(&"nowhere".into()), Err(LogError::Fatal(_))));
+    let tail = reader.tail(&cases, 5).expect("read");
+    assert_eq!(tail.iter().map(text).collect::<Vec<_>>(), words(45..50));
+    assert_eq!(tail[0].header("ce_type"), Some(b"t".as_slice()));
+    let from = TopicPartition::new(cases, 0);
+    let some = reader.read(&from, Offset(10), Want { wait: PATIENCE, ..want(3) }).expect("read");
+    assert_eq!(some.iter().map(text).collect::<Vec<_>>(), words(10..13));
+    assert_eq!(reader.read(&from, Offset(50), want(3)).expect("nothing"), []);
+}
+
+#[test]
+fn brokers_that_do_not_answer_are_named() {
+    let config = KafkaConfig {
+        client: [("socket.connection.setup.timeout.ms".to_owned(), Setting::Number(1_000))].into(),
+        ..KafkaConfig::new("127.0.0.1:1")
+    };
+    let reader = KafkaReader::open(&config).expect("opens without a broker");
+    let error = reader.partitions(&"t".into()).expect_err("no broker");
+    assert!(matches!(error, LogError::Transient(_)), "{error}");
+}
+
+/// Run with `--ignored --nocapture`: the figures of this machine.
+#[test]
+#[ignore = "a measurement"]
+fn figures() {
+    let Some(site) = Site::new() else { return };
+    let (mut log, mut seen) = joined(&site, "a");
+    let input = TopicPartition::new(site.falco(), 0);
+    let payload = "x".repeat(600);
+    let mut rounds = Vec::new();
+    for round in 0..60_i64 {
+        let start = clock::instant();
+        begin(&mut log, &mut seen);
+        let began = clock::instant();
+        for _ in 0..1_000 {
+            log.send(record(&site.topics.audit, 0, &payload)).expect("sent");
+        }
+        let sent = clock::instant();
+        log.commit(&[(input.clone(), Offset(round))]).expect("committed");
+        rounds.push((clock::instant() - start, began - start, sent - began));
+    }
+    rounds.sort();
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    let (whole, begin, send) = rounds[rounds.len() / 2];
+    println!(
+        "begin to commit, 1 000 records of 600 B, median of 60: {:.2} ms (begin {:.2}, send {:.2}); best {:.2}, worst {:.2}",
+        ms(whole),
+        ms(begin),
+        ms(send),
+        ms(rounds[0].0),
+        ms(rounds[59].0)
+    );
+    let start = clock::instant();
+    for _ in 0..10_000 {
+        log.poll(Want { wait: Duration::ZERO, ..want(1_000) }).expect("polled");
+    }
+    println!("empty poll, 6 partitions: {:.2} µs", (clock::instant() - start).as_secs_f64() * 100.0);
+    let start = clock::instant();
+    for _ in 0..100 {
+        log.caught_up(&site.topics.feedback).expect("looked up");
+        log.control().expect("read");
+    }
+    println!("caught_up and control: {:.2} ms", ms(clock::instant() - start) / 100.0);
+}
