@@ -6,19 +6,22 @@
 
 mod support {
     pub mod broker;
+    pub mod log_conformance;
 }
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use shutter::clock;
 use shutter::log::kafka::{
     Created, KafkaAppender, KafkaConfig, KafkaLog, KafkaReader, Setting, check_topics, create_topics,
 };
-use shutter::log::topics::{Counts, Topics};
+use shutter::log::topics::Topics;
 use shutter::log::{Assignment, Log, LogError, Offset, Record, Restore, Send, Topic, TopicPartition, Want};
 use support::broker::broker;
+use support::log_conformance;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -26,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 struct Site {
     config: KafkaConfig,
     topics: Topics,
+    appender: Mutex<KafkaAppender>,
 }
 
 impl Site {
@@ -35,12 +39,13 @@ impl Site {
         let mut config = KafkaConfig::new(&broker.address);
         config.prefix = broker.fresh_prefix();
         config.group = format!("{}group", config.prefix);
-        config.partitions = Counts { input: 2, work: 2, output: 1 };
+        config.partitions = log_conformance::COUNTS;
         config.client.insert("session.timeout.ms".into(), Setting::Number(6_000));
         config.client.insert("heartbeat.interval.ms".into(), Setting::Number(300));
         let topics = Topics::new(&config.prefix, ["falco"]);
         create_topics(&config, &topics).expect("topics are made");
-        Some(Self { config, topics })
+        let appender = Mutex::new(KafkaAppender::open(&config).expect("an appender"));
+        Some(Self { config, topics, appender })
     }
 
     fn open(&self, instance: &str) -> KafkaLog {
@@ -69,7 +74,7 @@ impl Site {
     }
 
     fn append(&self, topic: &Topic, partition: i32, values: impl IntoIterator<Item = String>) {
-        let mut appender = KafkaAppender::open(&self.config).expect("an appender");
+        let mut appender = self.appender.lock().expect("unpoisoned");
         for value in values {
             appender.append(&record(topic, partition, &value)).expect("appended");
         }
@@ -172,6 +177,45 @@ fn restored(restore: &mut dyn Restore) -> Vec<String> {
 
 fn words(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|i| format!("{i:05}")).collect()
+}
+
+/// A site as the conformance suite wants it: the only worker, started again, is the same member at once.
+struct Conforming(Site);
+
+impl log_conformance::Fixture for Conforming {
+    fn topics(&self) -> &Topics {
+        &self.0.topics
+    }
+
+    fn worker(&self) -> Box<dyn Log> {
+        let config = KafkaConfig { static_membership: true, ..self.0.config.clone() };
+        Box::new(KafkaLog::open(&config, &self.0.topics, 0).expect("the log opens"))
+    }
+
+    fn append(&self, to: &TopicPartition, key: &[u8], value: Option<&[u8]>) {
+        let send = Send { to: to.clone(), key: key.to_vec(), value: value.map(<[u8]>::to_vec), headers: Vec::new() };
+        self.0.appender.lock().expect("unpoisoned").append(&send).expect("appended");
+    }
+
+    fn read(&self, at: &TopicPartition) -> Vec<Record> {
+        let mut records = Vec::new();
+        self.0
+            .reader()
+            .scan(&at.topic, Some(at.partition), &mut |record| {
+                records.push(record);
+                ControlFlow::Continue(())
+            })
+            .expect("the partition is read");
+        records
+    }
+}
+
+#[test]
+fn the_log_on_kafka_conforms() {
+    if broker().is_none() {
+        return;
+    }
+    log_conformance::conformance(&|| Box::new(Conforming(Site::new().expect("there is a broker"))));
 }
 
 #[test]
@@ -285,12 +329,11 @@ fn two_members_share_and_never_own_one_partition_together() {
     let end = clock::instant() + PATIENCE;
     let mut sent = 0;
     let mut got: BTreeMap<String, usize> = BTreeMap::new();
-    let mut appender = KafkaAppender::open(&site.config).expect("an appender");
     let shared = |a: &Seen, b: &Seen| a.owned.len() == 3 && b.owned.len() == 3;
     // Under load, and until both have their share; each commits what it read at once.
     while !shared(&seen_a, &seen_b) || sent < 40 {
         assert!(clock::instant() < end, "a {:?}, b {:?}", seen_a.owned, seen_b.owned);
-        appender.append(&record(&site.falco(), sent % 2, &format!("{sent:05}"))).expect("appended");
+        site.append(&site.falco(), sent % 2, [format!("{sent:05}")]);
         sent += 1;
         for (log, seen) in [(&mut a, &mut seen_a), (&mut b, &mut seen_b)] {
             match seen.poll(log, want(100)) {
@@ -400,11 +443,8 @@ fn a_restore_waits_for_the_transaction_that_is_still_open() {
     writer.send(record(&changelog.topic, 0, "open")).expect("sent");
     // Until the broker has it: a client that reads uncommitted records sees it.
     // In a group of its own: a second member would end the writer's generation, and with it the transaction.
-    let elsewhere = Site {
-        config: KafkaConfig { group: format!("{}other", site.config.prefix), ..site.config.clone() },
-        topics: site.topics.clone(),
-    };
-    let mut other = elsewhere.open("reader");
+    let elsewhere = KafkaConfig { group: format!("{}other", site.config.prefix), ..site.config.clone() };
+    let mut other = KafkaLog::open(&elsewhere, &site.topics, 0).expect("the log opens");
     let end = clock::instant() + PATIENCE;
     let mut restore = loop {
         assert!(clock::instant() < end, "the open record never came");

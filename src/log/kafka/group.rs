@@ -26,12 +26,21 @@ impl ClientContext for Voice {
         tell(level, fac, message);
     }
 
+    fn stats_raw(&self, statistics: &[u8]) {
+        tell_statistics(statistics);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tell_error(&error, reason);
     }
 }
 
 impl ConsumerContext for Voice {}
+
+/// Statistics of a client, as librdkafka writes them; only where `statistics.interval.ms` asks for them.
+pub(super) fn tell_statistics(statistics: &[u8]) {
+    tracing::debug!(target: "shutter::kafka", statistics = %String::from_utf8_lossy(statistics));
+}
 
 /// librdkafka's own log line, at one level below its own: its warnings are what a retry will mend.
 pub(super) fn tell(level: Level, fac: &str, message: &str) {
@@ -115,8 +124,9 @@ impl ClientContext for Group {
         tell(level, fac, message);
     }
 
-    fn stats_raw(&self, _: &[u8]) {
+    fn stats_raw(&self, statistics: &[u8]) {
         self.heard();
+        tell_statistics(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -22,7 +22,7 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 
 use super::config::CALL;
 use super::fates::{fate, unanswered};
-use super::group::{tell, tell_error};
+use super::group::{tell, tell_error, tell_statistics};
 use super::record::message_of;
 use crate::clock;
 use crate::log::{LogError, Offset, Send};
@@ -67,6 +67,10 @@ impl Deliveries {
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
         tell(level, fac, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        tell_statistics(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
