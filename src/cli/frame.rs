@@ -52,6 +52,7 @@ impl Command {
 
 /// Parses the command line, runs the command, prints what went wrong.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(told_panic));
     let cli = Cli::parse();
     match cli.command.run(&cli.log) {
         Ok(code) => code,
@@ -61,6 +62,18 @@ pub fn main() -> ExitCode {
             }
             exit::code_of(&error)
         }
+    }
+}
+
+/// Tells where it panicked, but not what it said: a panic's message may quote a record, secrets included.
+/// Words that stand in the source can't.
+fn told_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+    let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown: may quote a record)");
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(place, words, "a defect of shutter: panic");
+    } else {
+        eprintln!("a defect of shutter: panic at {place}: {words}");
     }
 }
 

@@ -1,0 +1,53 @@
+//! Suppressed is counted with its reason, never silently gone; and every suppression ends.
+
+use shutter::intake::Settings;
+use shutter::time::WallTime;
+
+use crate::support::{POLICY, Said, handle, intake, plain, rows, rules, said};
+
+fn unsure(thing: &str, at: i64) -> Said {
+    Said { confidence: Some(10), ..said(thing, at) }
+}
+
+#[test]
+fn each_rule_counts_and_gives_one_sample_a_batch() {
+    let out = handle(&intake(), &plain(&[vec![unsure("a", 0), unsure("a", 1), unsure("b", 2)], vec![said("c", 3)]]));
+    assert_eq!(rows(&out).len(), 1);
+    assert_eq!(out.suppressed["unsure"].detections, 3);
+    assert_eq!(out.suppressed["unsure"].reason, "a scanner's guess");
+    assert_eq!(out.sources["plain"].suppressed, 3);
+    assert_eq!(out.receipts.len(), 1);
+    let receipt = &out.receipts[0];
+    assert_eq!((receipt.outcome.as_str(), receipt.rules[0].id.as_str()), ("suppressed", "unsure"));
+    assert!(receipt.reasons[0].text.contains("a scanner's guess"));
+    assert_eq!(receipt.facts["resource.id"], "a");
+}
+
+#[test]
+fn a_suppression_is_over_by_the_brokers_clock() {
+    let noisy = Said { rule: "noisy".to_owned(), ..said("a", 0) };
+    assert_eq!(rows(&handle(&intake(), &plain(&[vec![noisy.clone()]]))).len(), 1);
+    let mut records = plain(&[vec![noisy]]);
+    records[0].timestamp = WallTime::parse("2025-12-30T00:00:00Z").expect("a time");
+    let out = handle(&intake(), &records);
+    assert_eq!((rows(&out).len(), out.suppressed["over"].detections), (0, 1));
+}
+
+#[test]
+fn other_rules_count_from_the_next_batch_on() {
+    let mut intake = intake();
+    let records = plain(&[vec![unsure("a", 0)]]);
+    assert_eq!(rows(&handle(&intake, &records)).len(), 0);
+    let before = handle(&intake, &plain(&[vec![said("a", 0)]])).events[0].event.rules.clone();
+    intake.replace_rules(rules(&POLICY.replace("below: 30", "below: 5")));
+    let out = handle(&intake, &records);
+    assert_eq!(rows(&out).len(), 1);
+    assert_ne!(out.events[0].event.rules, before, "the event says under which rules it was made");
+}
+
+#[test]
+fn settings_never_show_the_site_key() {
+    let shown = format!("{:?}", intake());
+    assert!(!shown.contains("site key"), "{shown}");
+    let _: fn(Settings) = drop;
+}
