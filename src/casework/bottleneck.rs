@@ -43,6 +43,11 @@ impl Case {
         self.phase == Phase::AwaitingExecutor && !self.commands.iter().any(|c| c.enforces() && c.is_out())
     }
 
+    /// Something that changes the world was sent, and isn't answered or withdrawn yet.
+    pub(super) fn has_enforcement_out(&self) -> bool {
+        self.commands.iter().any(|c| c.enforces() && c.state == CommandState::Sent)
+    }
+
     fn owner_id(&self) -> SmolStr {
         self.owner.as_ref().map_or_else(|| SmolStr::new_static("nobody"), |o| o.id.clone())
     }

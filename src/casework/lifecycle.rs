@@ -265,6 +265,12 @@ impl Case {
 
     /// The only way to `closed_verified`.
     pub(super) fn close(&mut self, evidence: &Evidence, step: &mut Step<'_>) {
+        let by = format!("{} {} at {}", evidence.by().kind, evidence.by().id, evidence.seen_at());
+        step.noted(
+            self,
+            Phase::ClosedVerified.as_str(),
+            vec![reason("verified", format!("{} ({by})", evidence.what()))],
+        );
         self.end_verification("verified", step);
         self.drop_approval("verified", step);
         self.return_budgets(step);
@@ -284,12 +290,6 @@ impl Case {
         self.sla_ended(SlaTarget::Verify, step.now, step);
         self.stage_closed(step);
         step.tell(self, format!("closed, verified: {}", evidence.what()));
-        let by = format!("{} {} at {}", evidence.by().kind, evidence.by().id, evidence.seen_at());
-        step.noted(
-            self,
-            Phase::ClosedVerified.as_str(),
-            vec![reason("verified", format!("{} ({by})", evidence.what()))],
-        );
         step.observe(Observation::Closed {
             closing: Closing::Verified,
             resolution: if self.human_touches == 0 { Resolution::Automatic } else { Resolution::People },
@@ -358,6 +358,7 @@ impl Case {
             .map(|c| (c.action.clone(), c.target.clone()))
             .collect();
         let why = format!("{} found what depends on it unhealthy", evidence.by().id);
+        step.noted(self, "unhealthy", vec![reason("unhealthy", why.clone())]);
         self.end_verification(&why, step);
         if self.terms.undo {
             for (action, target) in done {

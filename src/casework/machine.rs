@@ -88,11 +88,13 @@ impl Casework {
             }
         }
         let stamp = self.rules.stamp();
+        let on = self.enforcement == Enforcement::On;
         let behind = |case: &Case| {
-            case.phase.is_open() && case.phase != Phase::Held && case.rules != stamp || case.waits_for_enforcement()
+            let decided_before = case.phase.is_open() && case.phase != Phase::Held && case.rules != stamp;
+            decided_before || if on { case.waits_for_enforcement() } else { case.has_enforcement_out() }
         };
-        // A walk that a restart cut short is not remembered; what it had not reached is.
-        if self.enforcement == Enforcement::Off || self.store.cases().any(behind) {
+        // A walk that a restart cut short is not remembered; what it had not reached shows that itself.
+        if self.store.cases().any(behind) {
             self.begin_sweep("restarted under other rules");
         }
     }
@@ -367,6 +369,17 @@ impl Casework {
     pub fn view(&self, uid: &CaseUid) -> Option<CaseView> {
         let case = self.store.case(uid).filter(|c| c.phase != Phase::Stub)?;
         Some(super::view::view(case, self.store.findings(uid)))
+    }
+
+    /// The cases that the open transaction forgot, as they were last.
+    pub fn forgotten(&self) -> Vec<CaseView> {
+        self.store.forgotten().map(|(case, findings)| super::view::view(case, &findings)).collect()
+    }
+
+    /// The next deadline of one case; none where it has none or isn't known.
+    pub fn next_deadline(&self, uid: &CaseUid) -> Option<WallTime> {
+        let case = self.store.case(uid)?;
+        case.next_timer(self.rules.policy.reopen.within).map(|(at, _)| at)
     }
 
     /// Whether the open transaction changed anything.

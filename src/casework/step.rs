@@ -65,7 +65,7 @@ pub struct Stray {
 }
 
 /// What one or more steps want done; all of it in one transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outbox {
     /// To `actions.*`.
     pub actions: Vec<Action>,

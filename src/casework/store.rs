@@ -196,6 +196,22 @@ impl Store {
         }
     }
 
+    /// Cases that the open transaction forgot, with their findings, as they were before it.
+    pub fn forgotten(&self) -> impl Iterator<Item = (&Case, Findings)> {
+        self.touched.iter().filter_map(|(key, before)| match (key, before) {
+            (EntityKey::Case(uid), Before::Case(Some(case))) if !self.cases.contains_key(uid) => {
+                let first = EntityKey::Finding(*uid, Fingerprint([0; 16]));
+                let last = EntityKey::Finding(*uid, Fingerprint([u8::MAX; 16]));
+                let findings = self.touched.range(first..=last).filter_map(|(_, before)| match before {
+                    Before::Finding(Some(state)) => Some((state.fingerprint, (**state).clone())),
+                    _ => None,
+                });
+                Some((&**case, findings.collect()))
+            }
+            _ => None,
+        })
+    }
+
     /// Whether the open transaction changed anything.
     pub fn is_dirty(&self) -> bool {
         !self.touched.is_empty()
