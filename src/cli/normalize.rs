@@ -4,6 +4,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use smol_str::SmolStr;
@@ -11,7 +12,7 @@ use smol_str::SmolStr;
 use super::exit;
 use super::input::{Form, InputError, Records};
 use crate::clock;
-use crate::formats::{DecodeInput, Decoder, Format, Redactor, fingerprint};
+use crate::formats::{DecodeInput, Decoder, Format, Mapping, Redactor, fingerprint};
 use crate::time::WallTime;
 
 /// The end of `--help`.
@@ -19,6 +20,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   shutter normalize --format trivy report.json
   shutter normalize --format sarif results.sarif.gz | jq -r '[.severity, .title] | @tsv'
+  shutter normalize --mapping deploy/mappings/ait-ads.yaml alerts.csv.gz
   kafkacat -C -t detections.falco -e | shutter normalize --format falco -
 
 One finding a line on standard output; every rejected record, with its place and the reason, on standard error.
@@ -31,8 +33,12 @@ with those of a running Shutter; without it, with a fixed key that hides nothing
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     /// Format of the records
-    #[arg(long, value_name = "NAME", value_parser = format, help = format_help())]
+    #[arg(long, value_name = "NAME", value_parser = format, required_unless_present = "mapping", help = format_help())]
     pub format: Option<Format>,
+
+    /// Mapping file that says how the records are read, in place of a format
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub mapping: Option<PathBuf>,
 
     /// How the file is cut into records; by default its name and its first bytes decide
     #[arg(long, value_enum)]
@@ -79,7 +85,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let mut out = BufWriter::new(io::stdout().lock());
     let mut rejected = 0_u64;
-    for record in Records::open(&args.file, args.records)? {
+    for record in Records::open(&args.file, form(&args, &decoder))? {
         let record = match record {
             Ok(record) => record,
             Err(error @ InputError::Io(_)) => {
@@ -114,8 +120,23 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// What reads the records, and its name.
 fn decoder(args: &Args) -> anyhow::Result<(Decoder, String)> {
-    match args.format {
-        Some(format) => Ok((Decoder::BuiltIn(format), format.name().to_owned())),
-        None => Err(exit::usage("neither --format nor --mapping is given")),
+    if let Some(format) = args.format {
+        return Ok((Decoder::BuiltIn(format), format.name().to_owned()));
     }
+    let Some(path) = &args.mapping else { return Err(exit::usage("neither --format nor --mapping is given")) };
+    let name = path.to_string_lossy();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| exit::usage(format!("{name}: can't be read: {error}; name a mapping file")))?;
+    let mapping = Mapping::parse(&name, &text).map_err(|error| exit::usage(error.to_string()))?;
+    let name = mapping.name().to_owned();
+    Ok((Decoder::Mapped(Arc::new(mapping)), name))
+}
+
+/// How the file is cut: as asked for, else as the mapping says, else as the file looks.
+fn form(args: &Args, decoder: &Decoder) -> Option<Form> {
+    let mapped = match decoder {
+        Decoder::Mapped(mapping) => mapping.is_csv().map(|header| if header { Form::Csv } else { Form::CsvBare }),
+        Decoder::BuiltIn(_) => None,
+    };
+    args.records.or(mapped)
 }

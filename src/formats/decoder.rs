@@ -1,6 +1,9 @@
 //! How a source's records are read: by a built-in format, or by a mapping file. Not for either one's details.
 
+use std::sync::Arc;
+
 use super::frame;
+use super::mapping::Mapping;
 use super::redact::Redactor;
 use super::registry::Format;
 use super::reject::{DecodeInput, Reject};
@@ -11,6 +14,8 @@ use crate::finding::Finding;
 pub enum Decoder {
     /// A format that Shutter knows.
     BuiltIn(Format),
+    /// A mapping file of the user's.
+    Mapped(Arc<Mapping>),
 }
 
 impl Decoder {
@@ -21,6 +26,7 @@ impl Decoder {
     pub fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
         match self {
             Self::BuiltIn(format) => frame::decode(*format, bytes, input, redactor),
+            Self::Mapped(mapping) => mapping.decode(bytes, input, redactor),
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | `github/` | GitHub: code scanning, secret scanning, Dependabot, advisories |
 //! | `sarif/` | SARIF 2.1.0, by any tool |
 //! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
+//! | `mapping/` | formats that people define in a mapping file |
 //!
 //! A record may hold many findings, or none. Each format names its identity fields at the head of
 //! its file and says why these. Secrets are replaced here, before anything else sees them.
@@ -30,6 +31,7 @@ mod frame;
 mod github;
 #[allow(dead_code, reason = "used by the formats that land next")]
 mod json;
+mod mapping;
 mod open_wins;
 mod rating;
 mod redact;
@@ -43,6 +45,7 @@ mod trivy;
 pub use decoder::Decoder;
 pub use fingerprint::fingerprint;
 pub use frame::decode;
+pub use mapping::Mapping;
 pub use redact::Redactor;
 pub use registry::{Format, UnknownFormat, nearest};
 pub use reject::{DecodeInput, Reject};
