@@ -301,4 +301,6 @@ fn a_scan_goes_through_the_latest_records_in_pages() {
     assert_eq!(texts(&second), ["c"]);
     assert_eq!(log.scan("cases", 0, second[0].key.as_deref(), 10, 1_000).unwrap(), []);
     assert_eq!(log.latest("cases", b"b").unwrap(), None);
+    let offsets: Vec<i64> = all(&log, "cases").iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [2, 3, 4], "one record of each key, the tombstone of b among them");
 }
