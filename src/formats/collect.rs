@@ -53,6 +53,9 @@ impl<'a> Collector<'a> {
             return Err(Reject::new(RejectCode::MissingIdentity, "nothing in the record says which finding it is"));
         }
         finding.source = self.input.source.clone();
+        if finding.environment.is_none() {
+            finding.environment = environment_of(&finding.resource.tags);
+        }
         finding.position.index = u32::try_from(self.findings.len()).unwrap_or(u32::MAX);
         self.clean(&mut finding);
         self.findings.push(finding);
@@ -199,4 +202,33 @@ fn epoch_millis(number: f64) -> i64 {
 /// A word that the vendor's documentation doesn't list.
 pub(super) fn unexpected(field: &str, found: &str, expected: &str) -> Reject {
     Reject::new(RejectCode::WrongShape, format!("field `{field}`: found `{}`, expected {expected}", cut(found, 64)))
+}
+
+/// Adds a tag as long as there is room; what a tag may hold is bounded when the finding is handed in.
+pub(super) fn add_tag(tags: &mut std::collections::BTreeMap<SmolStr, SmolStr>, name: &str, value: &str) {
+    if !name.is_empty() && (tags.len() < limits::TAGS || tags.contains_key(name)) {
+        tags.insert(name.into(), value.into());
+    }
+}
+
+/// The environment that a resource's own tags name, in the words of the policy.
+pub(super) fn environment_of(tags: &std::collections::BTreeMap<SmolStr, SmolStr>) -> Option<SmolStr> {
+    let named = ["environment", "env", "stage"];
+    let found = named
+        .iter()
+        .find_map(|wanted| tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value))?;
+    let word = found.trim().to_ascii_lowercase();
+    Some(match word.as_str() {
+        "" => return None,
+        "production" | "prd" | "live" => SmolStr::new_static("prod"),
+        "stage" | "stg" => SmolStr::new_static("staging"),
+        "development" | "develop" => SmolStr::new_static("dev"),
+        other => other.into(),
+    })
+}
+
+/// Words sorted, each once, separated by spaces.
+pub(super) fn sorted_words<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let words: std::collections::BTreeSet<&str> = words.map(str::trim).filter(|word| !word.is_empty()).collect();
+    words.into_iter().collect::<Vec<_>>().join(" ")
 }

@@ -59,8 +59,10 @@ struct Fields<'a> {
     meta_namespace: Option<Scalar<'a>>,
     #[serde(borrow, rename = "k8smeta.pod.name")]
     meta_pod: Option<Scalar<'a>>,
-    #[serde(borrow, rename = "k8smeta.deployment.name", alias = "k8s.deployment.name")]
+    #[serde(borrow, rename = "k8s.deployment.name")]
     deployment: Option<Scalar<'a>>,
+    #[serde(borrow, rename = "k8smeta.deployment.name")]
+    meta_deployment: Option<Scalar<'a>>,
     #[serde(borrow, rename = "proc.name")]
     process: Option<Scalar<'a>>,
     #[serde(borrow, rename = "proc.exepath")]
@@ -91,16 +93,18 @@ struct Fields<'a> {
     trail_user: Option<Scalar<'a>>,
     #[serde(borrow, rename = "ct.user.arn")]
     trail_arn: Option<Scalar<'a>>,
-    #[serde(borrow, rename = "ct.user.accountid", alias = "ct.recipientaccountid")]
+    #[serde(borrow, rename = "ct.user.accountid")]
     trail_account: Option<Scalar<'a>>,
+    #[serde(borrow, rename = "ct.recipientaccountid")]
+    trail_recipient: Option<Scalar<'a>>,
     #[serde(borrow, rename = "ct.region")]
     trail_region: Option<Scalar<'a>>,
     #[serde(borrow, rename = "ct.src")]
     trail_service: Option<Scalar<'a>>,
     #[serde(borrow, rename = "ct.srcip")]
     trail_ip: Option<Scalar<'a>>,
-    #[serde(borrow, rename = "ct.resources", alias = "s3.uri")]
-    trail_resource: Option<Scalar<'a>>,
+    #[serde(borrow, rename = "s3.uri")]
+    trail_bucket: Option<Scalar<'a>>,
     #[serde(borrow, rename = "okta.actor.alternateID")]
     okta_actor: Option<Scalar<'a>>,
     #[serde(borrow, rename = "okta.org")]
@@ -233,9 +237,9 @@ fn resource(source: &str, fields: &Fields<'_>, host: Option<&str>, actor: Option
             resource.name = Some(target.into());
         }
         "aws_cloudtrail" => {
-            resource.account = given(&fields.trail_account).map(Into::into);
+            resource.account = given(&fields.trail_account).or(given(&fields.trail_recipient)).map(Into::into);
             resource.region = given(&fields.trail_region).map(Into::into);
-            let id = given(&fields.trail_resource).or(actor).or(resource.account.as_deref());
+            let id = given(&fields.trail_bucket).or(actor).or(resource.account.as_deref());
             resource.kind = given(&fields.trail_service).unwrap_or("aws_account").into();
             resource.id = need("output_fields.ct.user", id, TRAIL_HINT)?.into();
         }
@@ -257,13 +261,13 @@ fn resource(source: &str, fields: &Fields<'_>, host: Option<&str>, actor: Option
 }
 
 const AUDIT_HINT: &str = "Add %ka.target.name to the rule's output";
-const TRAIL_HINT: &str = "Add %ct.user and %ct.resources to the rule's output";
+const TRAIL_HINT: &str = "Add %ct.user to the rule's output";
 const PLUGIN_HINT: &str = "Add the plugin's field to the rule's output";
 const HOST_HINT: &str = "Falco 0.31 and later send it; set FALCO_HOSTNAME in its environment";
 
 fn syscall_resource(fields: &Fields<'_>, host: Option<&str>, resource: &mut Resource) -> Result<(), Reject> {
     if let (Some(namespace), Some(pod)) = (namespace(fields), pod(fields)) {
-        let workload = given(&fields.deployment).unwrap_or_else(|| workload(pod));
+        let workload = given(&fields.deployment).or(given(&fields.meta_deployment)).unwrap_or_else(|| workload(pod));
         resource.kind = "pod".into();
         resource.id = match given(&fields.container_name) {
             Some(container) => format!("{namespace}/{workload}/{container}").into(),

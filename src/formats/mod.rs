@@ -6,7 +6,7 @@
 //! | `decoder.rs` | a built-in format or a mapping file, read the same way |
 //! | `frame.rs` | what holds for every format: size, UTF-8, nesting, then the format's own reading |
 //! | `collect.rs` | where findings are handed in: bounds, times, missing fields, scrubbing |
-//! | `json.rs` | borrowed JSON values, arrays and NDJSON read one by one, errors that name the field |
+//! | `json.rs`, `values.rs` | arrays and NDJSON read one by one, errors that name the field; borrowed values |
 //! | `redact.rs`, `shapes.rs` | secrets replaced by a keyed hash; what credentials look like |
 //! | `fingerprint.rs` | the identity fields of a finding → its fingerprint |
 //! | `reject.rs` | what a format is given, and how it refuses |
@@ -17,11 +17,16 @@
 //! | `sarif/` | SARIF 2.1.0, by any tool |
 //! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
 //! | `mapping/` | formats that people define in a mapping file |
+//! | `asff.rs`, `asff_sense.rs` | AWS Security Hub, GuardDuty, Inspector, Macie: the fields; what they mean |
+//! | `ocsf.rs`, `ocsf_sense.rs` | OCSF findings (2001–2007): the fields; what they mean |
+//! | `wazuh.rs`, `wazuh_states.rs` | Wazuh alerts; vulnerability states of index and API |
+//! | `suricata.rs` | Suricata EVE: alerts and anomalies |
 //!
 //! A record may hold many findings, or none. Each format names its identity fields at the head of
 //! its file and says why these. Secrets are replaced here, before anything else sees them.
 
-#[allow(dead_code, reason = "used by the formats that land next")]
+mod asff;
+mod asff_sense;
 mod collect;
 mod credential;
 mod decoder;
@@ -29,9 +34,10 @@ mod falco;
 mod fingerprint;
 mod frame;
 mod github;
-#[allow(dead_code, reason = "used by the formats that land next")]
 mod json;
 mod mapping;
+mod ocsf;
+mod ocsf_sense;
 mod open_wins;
 mod rating;
 mod redact;
@@ -40,7 +46,11 @@ mod reject;
 mod repository;
 mod sarif;
 mod shapes;
+mod suricata;
 mod trivy;
+mod values;
+mod wazuh;
+mod wazuh_states;
 
 pub use decoder::Decoder;
 pub use fingerprint::fingerprint;

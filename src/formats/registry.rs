@@ -16,6 +16,14 @@ pub enum Format {
     Sarif,
     /// GitHub's webhooks and alerts.
     GitHub,
+    /// AWS Security Finding Format.
+    Asff,
+    /// Open Cybersecurity Schema Framework, category Findings.
+    Ocsf,
+    /// Wazuh's alerts and vulnerability states.
+    Wazuh,
+    /// Suricata's EVE.
+    Suricata,
 }
 
 /// Reads one record's text into the collector.
@@ -24,9 +32,13 @@ type Reader = fn(&str, &mut Collector<'_>) -> Result<(), Reject>;
 /// Name, format, reader: the one list that everything else follows.
 const FORMATS: &[(&str, Format, Reader)] = &[
     ("falco", Format::Falco, super::falco::read),
+    ("asff", Format::Asff, super::asff::read),
+    ("ocsf", Format::Ocsf, super::ocsf::read),
     ("trivy", Format::Trivy, super::trivy::read),
     ("sarif", Format::Sarif, super::sarif::read),
     ("github", Format::GitHub, super::github::read),
+    ("wazuh", Format::Wazuh, super::wazuh::read),
+    ("suricata", Format::Suricata, super::suricata::read),
 ];
 
 /// No format of that name.

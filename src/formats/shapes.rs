@@ -306,15 +306,17 @@ fn assigned(text: &str, at: usize) -> Option<Found> {
     if quote.is_some() {
         start += 1;
     }
+    let mut schemed = false;
     for scheme in ["Bearer ", "bearer ", "Basic ", "basic ", "token "] {
         if text.get(start..).is_some_and(|rest| rest.starts_with(scheme)) {
             start += scheme.len();
+            schemed = true;
         }
     }
     let end = value_end(text, start, quote);
     let value = text.get(start..end)?;
     // `secret:name` is an ARN and `token: expired` is prose: behind a colon only what looks like no word.
-    let prose = colon && quote.is_none() && (!spaced || !wordless(value));
+    let prose = colon && quote.is_none() && !schemed && (!spaced || !wordless(value));
     if prose || !worth_hiding(value) {
         return None;
     }

@@ -1,0 +1,407 @@
+//! AWS Security Finding Format, as Security Hub, GuardDuty, Inspector, Access Analyzer and Macie write it.
+//!
+//! Reads one finding, an array, `{"Findings": […]}` (API), `{"findings": […]}` and the EventBridge event
+//! (`detail.findings`). One ASFF finding is one finding, but for a check or a vulnerability on several
+//! resources of one type, or with several vulnerabilities: those are one each, because each has its own fix.
+//!
+//! **Identity**: `product` and `id` (the provider's own id, which AWS keeps through all updates), `account`,
+//! `rule` and `resource` (they tell the parts of one ASFF finding apart). Not in it: severity, times, titles, counts,
+//! the order of `Resources` and `Types`, the region of Security Hub itself. How class, rule and status are told
+//! is `asff_sense.rs`.
+
+use serde::Deserialize;
+
+use super::asff_sense as sense;
+use super::collect::{Collector, Stamp, add_tag, need};
+use super::json::{Number, Text, each_record};
+use super::reject::Reject;
+use crate::finding::{Attr, Finding, Resource as FindingResource};
+
+/// A finding, or what wraps several.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Record<'a> {
+    #[serde(borrow, alias = "findings")]
+    findings: Option<Vec<Record<'a>>>,
+    #[serde(borrow, rename = "detail")]
+    detail: Option<Box<Record<'a>>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub product_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub product_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub generator_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    aws_account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    region: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub types: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    first_observed_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    last_observed_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    created_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    updated_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub severity: Option<Severity<'a>>,
+    confidence: Option<Number>,
+    #[serde(borrow)]
+    pub title: Option<Text<'a>>,
+    #[serde(borrow)]
+    remediation: Option<Remediation<'a>>,
+    #[serde(borrow)]
+    source_url: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub product_fields: Option<ProductFields<'a>>,
+    #[serde(borrow)]
+    resources: Option<Vec<Resource<'a>>>,
+    #[serde(borrow)]
+    pub compliance: Option<Compliance<'a>>,
+    #[serde(borrow)]
+    pub workflow: Option<Workflow<'a>>,
+    #[serde(borrow)]
+    pub record_state: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub vulnerabilities: Option<Vec<Vulnerability<'a>>>,
+    #[serde(borrow)]
+    network: Option<Network<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Severity<'a> {
+    #[serde(borrow)]
+    pub label: Option<Text<'a>>,
+    pub normalized: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Remediation<'a> {
+    #[serde(borrow)]
+    recommendation: Option<Recommendation<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Recommendation<'a> {
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
+}
+
+/// The few product fields that say more than the standard ones.
+#[derive(Default, Deserialize)]
+pub(super) struct ProductFields<'a> {
+    #[serde(borrow, rename = "ControlId")]
+    pub control: Option<Text<'a>>,
+    #[serde(borrow, rename = "RuleId")]
+    pub rule: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/inspector/FindingStatus")]
+    pub inspector_status: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/guardduty/service/archived")]
+    pub guardduty_archived: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/securityhub/ProductName")]
+    pub product: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/guardduty/service/action/awsApiCallAction/remoteIpDetails/ipAddressV4")]
+    api_ip: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/guardduty/service/action/networkConnectionAction/remoteIpDetails/ipAddressV4")]
+    connection_ip: Option<Text<'a>>,
+    #[serde(borrow, rename = "aws/guardduty/service/action/dnsRequestAction/domain")]
+    domain: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Resource<'a> {
+    #[serde(borrow)]
+    pub r#type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub id: Option<Text<'a>>,
+    #[serde(borrow)]
+    region: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    tags: Option<std::collections::BTreeMap<Text<'a>, Option<Text<'a>>>>,
+    #[serde(borrow)]
+    details: Option<Details<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Details<'a> {
+    #[serde(borrow)]
+    aws_iam_access_key: Option<AccessKey<'a>>,
+    #[serde(borrow)]
+    aws_ecr_container_image: Option<EcrImage<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccessKey<'a> {
+    #[serde(borrow)]
+    access_key_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    principal_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EcrImage<'a> {
+    #[serde(borrow)]
+    repository_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    image_digest: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Compliance<'a> {
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub security_control_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub status_reasons: Option<Vec<StatusReason<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct StatusReason<'a> {
+    #[serde(borrow)]
+    pub reason_code: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Workflow<'a> {
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Vulnerability<'a> {
+    #[serde(borrow)]
+    pub id: Option<Text<'a>>,
+    #[serde(borrow)]
+    vulnerable_packages: Option<Vec<Package<'a>>>,
+    #[serde(borrow)]
+    cvss: Option<Vec<Cvss<'a>>>,
+    #[serde(borrow)]
+    reference_urls: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    exploit_available: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Package<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    version: Option<Text<'a>>,
+    #[serde(borrow)]
+    package_manager: Option<Text<'a>>,
+    #[serde(borrow)]
+    file_path: Option<Text<'a>>,
+    #[serde(borrow)]
+    fixed_in_version: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Cvss<'a> {
+    base_score: Option<Number>,
+    #[serde(borrow, rename = "Source")]
+    _source: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network<'a> {
+    #[serde(borrow)]
+    source_ip_v4: Option<Text<'a>>,
+    #[serde(borrow)]
+    destination_ip_v4: Option<Text<'a>>,
+    #[serde(borrow)]
+    destination_domain: Option<Text<'a>>,
+    #[serde(borrow)]
+    protocol: Option<Text<'a>>,
+}
+
+pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
+    each_record(text, "an ASFF finding", |record: Record<'_>| {
+        let wrapped = record.findings.as_ref().or(record.detail.as_ref().and_then(|detail| detail.findings.as_ref()));
+        match wrapped {
+            Some(findings) => findings.iter().try_for_each(|finding| read_finding(finding, to)),
+            None => read_finding(&record, to),
+        }
+    })
+}
+
+fn read_finding(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
+    let id = need("Id", record.id.as_deref(), "ASFF requires it: send findings as Security Hub writes them")?;
+    let resources = record.resources.as_deref().unwrap_or_default();
+    for resource in resources {
+        need("Resources[].Id", resource.id.as_deref(), "ASFF requires an id for each resource")?;
+    }
+    let mains = sense::main_resources(record, resources);
+    if mains.is_empty() {
+        need("Resources", None, "ASFF requires at least one resource")?;
+    }
+    let mut vulnerabilities: Vec<Option<&Vulnerability<'_>>> =
+        record.vulnerabilities.iter().flatten().filter(|v| v.id.is_some()).map(Some).collect();
+    vulnerabilities.sort_by_key(|v| v.and_then(|v| v.id.as_deref()).map(str::to_owned));
+    vulnerabilities.dedup_by_key(|v| v.and_then(|v| v.id.as_deref()).map(str::to_owned));
+    if vulnerabilities.is_empty() {
+        vulnerabilities.push(None);
+    }
+    for resource in mains {
+        for vulnerability in &vulnerabilities {
+            push(record, id, resource, *vulnerability, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn push(
+    record: &Record<'_>,
+    id: &str,
+    resource: &Resource<'_>,
+    vulnerability: Option<&Vulnerability<'_>>,
+    to: &mut Collector<'_>,
+) -> Result<(), Reject> {
+    fn stamp<'t>(text: &'t Option<Text<'_>>) -> Option<Stamp<'t>> {
+        text.as_deref().map(Stamp::Text)
+    }
+    let updated =
+        to.first_time(&[("UpdatedAt", stamp(&record.updated_at)), ("CreatedAt", stamp(&record.created_at))])?;
+    let last = to.first_time(&[("LastObservedAt", stamp(&record.last_observed_at))]).ok().flatten();
+    let observed = updated.max(last).unwrap_or_else(|| to.received_at());
+    let first = to.first_time(&[
+        ("FirstObservedAt", stamp(&record.first_observed_at)),
+        ("CreatedAt", stamp(&record.created_at)),
+    ])?;
+
+    let kind = resource.r#type.as_deref().unwrap_or("Other");
+    let rule = match vulnerability.and_then(|v| v.id.as_deref()) {
+        Some(cve) => cve.to_owned(),
+        None => sense::rule(record)?,
+    };
+    let class = sense::class(record, kind, &rule);
+    let mut finding = Finding::new("asff", class, &rule, observed);
+    finding.detected_at = first.unwrap_or(observed).min(observed);
+    finding.title = record.title.as_deref().unwrap_or(&rule).to_owned();
+    finding.severity = sense::severity(record)?;
+    finding.status = sense::status(record)?;
+    finding.exposure = sense::exposure(record, &rule);
+    finding.confidence = record.confidence.map(|Number(confidence)| confidence.clamp(0.0, 100.0) as u8);
+    finding.resource = place(record, resource, kind);
+    finding.evidence.extend(record.source_url.as_deref().map(str::to_owned));
+    if let Some(advice) = record.remediation.as_ref().and_then(|r| r.recommendation.as_ref()) {
+        finding.recommended_action = advice.text.as_deref().map(str::to_owned);
+        finding.evidence.extend(advice.url.as_deref().map(str::to_owned));
+    }
+    finding.identity = vec![
+        ("product", sense::product(record).to_owned()),
+        ("id", id.to_owned()),
+        ("account", record.aws_account_id.as_deref().unwrap_or_default().to_owned()),
+        ("rule", rule),
+        ("resource", format!("{kind} {}", finding.resource.id)),
+    ];
+    let attributes = &mut finding.attributes;
+    attributes.set(Attr::VendorId, id);
+    attributes.set_some(Attr::ToolName, sense::tool(record));
+    attributes.set_some(Attr::ControlId, sense::control(record));
+    if let Some(network) = &record.network {
+        attributes.set_some(Attr::SourceIp, network.source_ip_v4.as_deref());
+        attributes.set_some(Attr::DestinationIp, network.destination_ip_v4.as_deref());
+        attributes.set_some(Attr::NetworkDomain, network.destination_domain.as_deref());
+        attributes.set_some(Attr::NetworkProtocol, network.protocol.as_deref().map(str::to_ascii_lowercase));
+    }
+    if let Some(fields) = &record.product_fields {
+        attributes.set_some(Attr::SourceIp, fields.api_ip.as_deref().or(fields.connection_ip.as_deref()));
+        attributes.set_some(Attr::NetworkDomain, fields.domain.as_deref());
+    }
+    if let Some(vulnerability) = vulnerability {
+        add_vulnerability(&mut finding, vulnerability);
+    }
+    add_details(record, resource, &mut finding, to);
+    to.push(finding)
+}
+
+fn place(record: &Record<'_>, resource: &Resource<'_>, kind: &str) -> FindingResource {
+    let id = resource.id.as_deref().unwrap_or_default();
+    let mut placed = FindingResource {
+        kind: kind.into(),
+        id: id.into(),
+        name: id.rsplit(['/', ':']).next().filter(|name| !name.is_empty()).map(Into::into),
+        account: record.aws_account_id.as_deref().or_else(|| sense::account_of_arn(id)).map(Into::into),
+        region: resource.region.as_deref().or(record.region.as_deref()).map(Into::into),
+        ..FindingResource::default()
+    };
+    for (name, value) in resource.tags.iter().flatten() {
+        add_tag(&mut placed.tags, name, value.as_deref().unwrap_or_default());
+    }
+    placed
+}
+
+fn add_vulnerability(finding: &mut Finding, vulnerability: &Vulnerability<'_>) {
+    let attributes = &mut finding.attributes;
+    attributes.set_some(Attr::VulnerabilityId, vulnerability.id.as_deref());
+    if vulnerability.exploit_available.as_deref() == Some("YES") {
+        attributes.set(Attr::VulnerabilityExploited, "true");
+    }
+    let scores = vulnerability.cvss.iter().flatten().filter_map(|cvss| cvss.base_score.map(|Number(score)| score));
+    attributes.set_some(Attr::VulnerabilityScore, scores.reduce(f64::max).map(|score| score.to_string()));
+    // Several copies of a package in one image are one fix; the first by name and path stands for them.
+    let packages = vulnerability.vulnerable_packages.iter().flatten();
+    if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.file_path.as_deref(), p.version.as_deref())) {
+        attributes.set_some(Attr::PackageName, package.name.as_deref());
+        attributes.set_some(Attr::PackageVersion, package.version.as_deref());
+        attributes.set_some(Attr::PackageEcosystem, package.package_manager.as_deref().map(str::to_ascii_lowercase));
+        attributes.set_some(Attr::PackagePath, package.file_path.as_deref());
+        let fixed = package.fixed_in_version.as_deref().filter(|v| !v.eq_ignore_ascii_case("NotAvailable"));
+        attributes.set_some(Attr::PackageFixedIn, fixed);
+    }
+    finding.evidence.extend(vulnerability.reference_urls.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
+}
+
+/// Keys and images: of the main resource first, then of the others that the finding names.
+fn add_details(record: &Record<'_>, main: &Resource<'_>, finding: &mut Finding, to: &Collector<'_>) {
+    let attributes = &mut finding.attributes;
+    let others = record.resources.iter().flatten();
+    for resource in std::iter::once(main).chain(others) {
+        let Some(details) = &resource.details else { continue };
+        if let Some(key) = &details.aws_iam_access_key
+            && attributes.get(Attr::ActorId).is_none()
+        {
+            let who = key.principal_name.as_deref().or(key.user_name.as_deref());
+            attributes.set_some(Attr::ActorId, who);
+            attributes.set_some(Attr::CredentialPrincipal, who);
+            attributes.set_some(Attr::CredentialState, key.status.as_deref().map(str::to_ascii_lowercase));
+            let id = resource.id.as_deref().and_then(|id| id.rsplit(':').next());
+            if let Some(id) = key.access_key_id.as_deref().or(id) {
+                // GuardDuty names the key, others find it in code: one credential, so one hash.
+                attributes.set(Attr::CredentialId, to.redactor.hash(id));
+                attributes.set(Attr::CredentialKind, "aws_access_key_id");
+            }
+        }
+        if let Some(image) = &details.aws_ecr_container_image
+            && attributes.get(Attr::ImageName).is_none()
+        {
+            attributes.set_some(Attr::ImageName, image.repository_name.as_deref());
+            attributes.set_some(Attr::ImageDigest, image.image_digest.as_deref());
+        }
+    }
+}

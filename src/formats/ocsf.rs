@@ -1,0 +1,517 @@
+//! OCSF, category Findings: 2001 Security (deprecated), 2002 Vulnerability, 2003 Compliance, 2004 Detection,
+//! 2005 Incident, 2006 Data Security, 2007 Application Security Posture, versions 0.1 to 1.8. Events of other categories hold no
+//! finding. One event is one finding, but for several vulnerabilities (one each), and a check or vulnerability on
+//! several resources of one type (one each): each of these has its own fix.
+//!
+//! **Identity**: `product`, `uid` (the producer's id of the finding, the same from Create to Close), `account`, `rule` and
+//! `resource`. Falco's exporter draws a new `uid` for every event, so for Falco it is left out. Not in it: severity, times, titles,
+//! `count`, `activity_id`, the order of lists. How class, rule and status are told is `ocsf_sense.rs`.
+
+use serde::Deserialize;
+
+use super::collect::{Collector, Stamp, add_tag, need};
+use super::json::{Loose, Number, Scalar, Text, Time, each_record};
+use super::ocsf_sense as sense;
+use super::reject::Reject;
+use crate::finding::{Attr, Finding, Resource as Place};
+
+#[derive(Deserialize)]
+pub(super) struct Event<'a> {
+    pub class_uid: Option<Number>,
+    pub activity_id: Option<Number>,
+    pub severity_id: Option<Number>,
+    #[serde(borrow)]
+    pub severity: Option<Text<'a>>,
+    pub status_id: Option<Number>,
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub status_code: Option<Scalar<'a>>,
+    pub state_id: Option<Number>,
+    #[serde(borrow)]
+    pub state: Option<Text<'a>>,
+    confidence_score: Option<Number>,
+    confidence: Option<Number>,
+    confidence_id: Option<Number>,
+    #[serde(borrow)]
+    time: Option<Time<'a>>,
+    #[serde(borrow)]
+    time_dt: Option<Time<'a>>,
+    #[serde(borrow)]
+    event_time: Option<Time<'a>>,
+    #[serde(borrow)]
+    message: Option<Text<'a>>,
+    #[serde(borrow)]
+    finding_info: Option<Info<'a>>,
+    /// What `finding_info` was called in 2001.
+    #[serde(borrow)]
+    finding: Option<Info<'a>>,
+    #[serde(borrow)]
+    finding_info_list: Option<Vec<Info<'a>>>,
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+    #[serde(borrow)]
+    cloud: Option<Cloud<'a>>,
+    #[serde(borrow)]
+    resource: Option<Resource<'a>>,
+    #[serde(borrow)]
+    resources: Option<Vec<Resource<'a>>>,
+    #[serde(borrow)]
+    device: Option<Device<'a>>,
+    #[serde(borrow)]
+    actor: Option<Actor<'a>>,
+    #[serde(borrow)]
+    pub compliance: Option<Compliance<'a>>,
+    #[serde(borrow)]
+    pub vulnerabilities: Option<Vec<Vulnerability<'a>>>,
+    #[serde(borrow)]
+    remediation: Option<Remediation<'a>>,
+    #[serde(borrow)]
+    observables: Option<Vec<Observable<'a>>>,
+    #[serde(borrow)]
+    evidences: Option<Vec<Evidence<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Info<'a> {
+    #[serde(borrow)]
+    uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub title: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub types: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub analytic: Option<Named<'a>>,
+    #[serde(borrow)]
+    src_url: Option<Text<'a>>,
+    #[serde(borrow)]
+    created_time: Option<Time<'a>>,
+    #[serde(borrow)]
+    created_time_dt: Option<Time<'a>>,
+    #[serde(borrow)]
+    first_seen_time: Option<Time<'a>>,
+    #[serde(borrow)]
+    first_seen_time_dt: Option<Time<'a>>,
+    #[serde(borrow)]
+    attacks: Option<Vec<Attack<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Named<'a> {
+    #[serde(borrow)]
+    pub uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Attack<'a> {
+    #[serde(borrow)]
+    technique: Option<Named<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub event_code: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub product: Option<Product<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Product<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub vendor_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub feature: Option<Named<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Cloud<'a> {
+    #[serde(borrow)]
+    account: Option<Named<'a>>,
+    #[serde(borrow)]
+    account_uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    project_uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    region: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Resource<'a> {
+    #[serde(borrow)]
+    pub uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub r#type: Option<Text<'a>>,
+    #[serde(borrow)]
+    region: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub group: Option<Named<'a>>,
+    #[serde(borrow)]
+    labels: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    tags: Option<Vec<Tag<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    value: Option<Loose<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Device<'a> {
+    #[serde(borrow)]
+    uid: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    hostname: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    ip: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Actor<'a> {
+    #[serde(borrow)]
+    user: Option<Named<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Compliance<'a> {
+    #[serde(borrow)]
+    pub control: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+    pub status_id: Option<Number>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Vulnerability<'a> {
+    #[serde(borrow)]
+    cve: Option<Cve<'a>>,
+    #[serde(borrow)]
+    advisory: Option<Named<'a>>,
+    #[serde(borrow)]
+    cwe: Option<Named<'a>>,
+    #[serde(borrow)]
+    title: Option<Text<'a>>,
+    #[serde(borrow)]
+    affected_packages: Option<Vec<Package<'a>>>,
+    #[serde(borrow)]
+    packages: Option<Vec<Package<'a>>>,
+    #[serde(borrow)]
+    affected_code: Option<Vec<Code<'a>>>,
+    is_exploit_available: Option<bool>,
+    #[serde(borrow)]
+    references: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    remediation: Option<Remediation<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Cve<'a> {
+    #[serde(borrow)]
+    uid: Option<Text<'a>>,
+    cvss: Option<Vec<Cvss>>,
+}
+
+#[derive(Deserialize)]
+struct Cvss {
+    base_score: Option<Number>,
+}
+
+#[derive(Deserialize)]
+struct Package<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    version: Option<Text<'a>>,
+    #[serde(borrow)]
+    fixed_in_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    package_manager: Option<Text<'a>>,
+    #[serde(borrow)]
+    path: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Code<'a> {
+    #[serde(borrow)]
+    file: Option<File<'a>>,
+    start_line: Option<Number>,
+}
+
+#[derive(Deserialize)]
+struct File<'a> {
+    #[serde(borrow)]
+    path: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Remediation<'a> {
+    #[serde(borrow)]
+    desc: Option<Text<'a>>,
+    #[serde(borrow)]
+    references: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Observable<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    type_id: Option<Number>,
+    #[serde(borrow)]
+    value: Option<Loose<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Evidence<'a> {
+    #[serde(borrow)]
+    src_endpoint: Option<Endpoint<'a>>,
+    #[serde(borrow)]
+    dst_endpoint: Option<Endpoint<'a>>,
+    #[serde(borrow)]
+    process: Option<Process<'a>>,
+    #[serde(borrow)]
+    actor: Option<Actor<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint<'a> {
+    #[serde(borrow)]
+    ip: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Process<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+}
+
+pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
+    each_record(text, "an OCSF event", |event: Event<'_>| {
+        let Some(Number(class)) = event.class_uid else {
+            return need("class_uid", None, "OCSF requires it in every event").map(|_| ());
+        };
+        if !(2001.0..=2007.0).contains(&class) {
+            return Ok(());
+        }
+        read_event(&event, to)
+    })
+}
+
+fn read_event(event: &Event<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
+    let resources: Vec<&Resource<'_>> = event.resource.iter().chain(event.resources.iter().flatten()).collect();
+    let mains = sense::main_resources(event, resources);
+    let mut vulnerabilities: Vec<Option<&Vulnerability<'_>>> =
+        event.vulnerabilities.iter().flatten().map(Some).collect();
+    vulnerabilities.sort_by_key(|v| v.and_then(|v| v.id()).map(str::to_owned));
+    vulnerabilities.dedup_by_key(|v| v.and_then(|v| v.id()).map(str::to_owned));
+    if vulnerabilities.is_empty() {
+        vulnerabilities.push(None);
+    }
+    for resource in mains {
+        for vulnerability in &vulnerabilities {
+            push(event, resource, *vulnerability, to)?;
+        }
+    }
+    Ok(())
+}
+
+impl Vulnerability<'_> {
+    fn id(&self) -> Option<&str> {
+        let cve = self.cve.as_ref().and_then(|cve| cve.uid.as_deref());
+        let advisory = self.advisory.as_ref().and_then(|advisory| advisory.uid.as_deref());
+        cve.or(advisory).or_else(|| self.cwe.as_ref().and_then(|cwe| cwe.uid.as_deref())).or(self.title.as_deref())
+    }
+}
+
+fn push(
+    event: &Event<'_>,
+    resource: Option<&Resource<'_>>,
+    vulnerability: Option<&Vulnerability<'_>>,
+    to: &mut Collector<'_>,
+) -> Result<(), Reject> {
+    let info = event
+        .finding_info
+        .as_ref()
+        .or(event.finding.as_ref())
+        .or_else(|| event.finding_info_list.as_ref().and_then(|list| list.first()));
+    let uid = need(
+        "finding_info.uid",
+        info.and_then(|info| info.uid.as_deref()),
+        "OCSF requires it in every finding (before 1.1: `finding.uid`)",
+    )?;
+    let time = to.first_time(&[
+        ("time", stamp(&event.time)),
+        ("time_dt", stamp(&event.time_dt)),
+        ("event_time", stamp(&event.event_time)),
+    ])?;
+    let observed = time.unwrap_or_else(|| to.received_at());
+    let first = info.and_then(|info| {
+        let stamps = [
+            ("first_seen_time", stamp(&info.first_seen_time)),
+            ("first_seen_time_dt", stamp(&info.first_seen_time_dt)),
+            ("created_time", stamp(&info.created_time)),
+            ("created_time_dt", stamp(&info.created_time_dt)),
+        ];
+        to.first_time(&stamps).ok().flatten()
+    });
+    let place = place(event, resource, uid);
+    let rule = vulnerability.and_then(Vulnerability::id).map_or_else(|| sense::rule(event, info, uid), str::to_owned);
+    let mut finding = Finding::new("ocsf", sense::class(event, resource, &rule), &rule, observed);
+    finding.detected_at = first.unwrap_or(observed).min(observed);
+    let title = info.and_then(|info| info.title.as_deref()).or(event.message.as_deref());
+    finding.title = title.unwrap_or(&rule).to_owned();
+    finding.severity = sense::severity(event);
+    finding.status = sense::status(event);
+    finding.confidence = match (event.confidence_score.or(event.confidence), event.confidence_id) {
+        (Some(Number(score)), _) => Some(score.clamp(0.0, 100.0) as u8),
+        (None, Some(Number(1.0))) => Some(30),
+        (None, Some(Number(2.0))) => Some(60),
+        (None, Some(Number(3.0))) => Some(90),
+        _ => None,
+    };
+    let product = sense::product(event);
+    finding.identity = vec![
+        ("product", product.clone()),
+        ("uid", if product.ends_with("/Falco") { String::new() } else { uid.to_owned() }),
+        ("account", place.account.as_deref().unwrap_or_default().to_owned()),
+        ("rule", rule),
+        ("resource", format!("{} {}", place.kind, place.id)),
+    ];
+    finding.resource = place;
+    finding.evidence.extend(info.and_then(|info| info.src_url.as_deref()).map(str::to_owned));
+    let advice = vulnerability.and_then(|v| v.remediation.as_ref()).or(event.remediation.as_ref());
+    if let Some(advice) = advice {
+        finding.recommended_action = advice.desc.as_deref().map(str::to_owned);
+        finding.evidence.extend(advice.references.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
+    }
+    add_attributes(event, info, uid, &mut finding);
+    if let Some(vulnerability) = vulnerability {
+        add_vulnerability(vulnerability, &mut finding);
+    }
+    to.push(finding)
+}
+
+fn stamp<'t>(time: &'t Option<Time<'_>>) -> Option<Stamp<'t>> {
+    match time {
+        Some(Time::Text(text)) => Some(Stamp::Text(text)),
+        Some(Time::Number(number)) => Some(Stamp::Epoch(*number)),
+        None => None,
+    }
+}
+
+/// Where it is: the resource, else the device, else what the observables name, else the finding itself.
+fn place(event: &Event<'_>, resource: Option<&Resource<'_>>, uid: &str) -> Place {
+    let cloud = event.cloud.as_ref();
+    let account = cloud.and_then(|cloud| {
+        let nested = cloud.account.as_ref().and_then(|account| account.uid.as_deref());
+        nested.or(cloud.account_uid.as_deref()).or(cloud.project_uid.as_deref()).filter(|account| !account.is_empty())
+    });
+    let mut place = Place {
+        account: account.map(Into::into),
+        region: cloud.and_then(|cloud| cloud.region.as_deref()).map(Into::into),
+        ..Place::default()
+    };
+    let named = resource.and_then(|resource| resource.uid.as_deref().or(resource.name.as_deref()));
+    if let (Some(resource), Some(id)) = (resource, named) {
+        place.kind = resource.r#type.as_deref().unwrap_or("resource").into();
+        place.id = id.into();
+        place.name = resource.name.as_deref().map(Into::into);
+        place.region = resource.region.as_deref().map(Into::into).or(place.region);
+        if place.account.is_none() {
+            place.account = super::asff_sense::account_of_arn(id).map(Into::into);
+        }
+        for label in resource.labels.iter().flatten() {
+            let (name, value) = label.split_once(['=', ':']).unwrap_or((label, ""));
+            add_tag(&mut place.tags, name.trim(), value.trim());
+        }
+        for tag in resource.tags.iter().flatten() {
+            add_tag(&mut place.tags, tag.name.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default());
+        }
+        return place;
+    }
+    let device = event
+        .device
+        .as_ref()
+        .and_then(|device| device.hostname.as_deref().or(device.name.as_deref()).or(device.uid.as_deref()));
+    // 1 is the type `Hostname`; older producers only name it so.
+    let observed = event.observables.iter().flatten().find_map(|observable| {
+        let is_host = observable.type_id == Some(Number(1.0)) || observable.name.as_deref() == Some("hostname");
+        observable.value.as_deref().filter(|value| is_host && !value.is_empty())
+    });
+    match device.or(observed) {
+        Some(host) => {
+            place.kind = "host".into();
+            place.id = host.into();
+            place.name = Some(host.into());
+        }
+        None => {
+            place.kind = "finding".into();
+            place.id = uid.into();
+        }
+    }
+    place
+}
+
+fn add_attributes(event: &Event<'_>, info: Option<&Info<'_>>, uid: &str, finding: &mut Finding) {
+    let attributes = &mut finding.attributes;
+    let product = event.metadata.as_ref().and_then(|metadata| metadata.product.as_ref());
+    attributes.set(Attr::VendorId, uid);
+    attributes.set_some(Attr::ToolName, product.and_then(|product| product.name.as_deref()));
+    attributes.set_some(Attr::ControlId, event.compliance.as_ref().and_then(|c| c.control.as_deref()));
+    if let Some(device) = &event.device {
+        attributes.set_some(Attr::HostName, device.hostname.as_deref().or(device.name.as_deref()));
+        attributes.set_some(Attr::HostIp, device.ip.as_deref());
+    }
+    let evidence = event.evidences.as_ref().and_then(|list| list.first());
+    let actor = event.actor.as_ref().or(evidence.and_then(|evidence| evidence.actor.as_ref()));
+    if let Some(user) = actor.and_then(|actor| actor.user.as_ref()) {
+        attributes.set_some(Attr::UserName, user.name.as_deref());
+        attributes.set_some(Attr::ActorId, user.uid.as_deref().or(user.name.as_deref()));
+    }
+    if let Some(evidence) = evidence {
+        attributes.set_some(Attr::SourceIp, evidence.src_endpoint.as_ref().and_then(|end| end.ip.as_deref()));
+        attributes.set_some(Attr::DestinationIp, evidence.dst_endpoint.as_ref().and_then(|end| end.ip.as_deref()));
+        attributes.set_some(Attr::ProcessName, evidence.process.as_ref().and_then(|process| process.name.as_deref()));
+    }
+    let attacks = info.and_then(|info| info.attacks.as_ref()).into_iter().flatten();
+    let techniques = attacks.filter_map(|attack| attack.technique.as_ref().and_then(|t| t.uid.as_deref()));
+    attributes.set(Attr::MitreTechnique, super::collect::sorted_words(techniques));
+}
+
+fn add_vulnerability(vulnerability: &Vulnerability<'_>, finding: &mut Finding) {
+    let attributes = &mut finding.attributes;
+    attributes.set_some(Attr::VulnerabilityId, vulnerability.id());
+    if vulnerability.is_exploit_available == Some(true) {
+        attributes.set(Attr::VulnerabilityExploited, "true");
+    }
+    let scores = vulnerability.cve.iter().flat_map(|cve| cve.cvss.iter().flatten());
+    let worst = scores.filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max);
+    attributes.set_some(Attr::VulnerabilityScore, worst.map(|score| score.to_string()));
+    let packages = vulnerability.affected_packages.iter().chain(&vulnerability.packages).flatten();
+    if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.path.as_deref(), p.version.as_deref())) {
+        attributes.set_some(Attr::PackageName, package.name.as_deref());
+        attributes.set_some(Attr::PackageVersion, package.version.as_deref());
+        attributes.set_some(Attr::PackageFixedIn, package.fixed_in_version.as_deref());
+        attributes.set_some(Attr::PackageEcosystem, package.package_manager.as_deref().map(str::to_ascii_lowercase));
+        attributes.set_some(Attr::PackagePath, package.path.as_deref());
+    }
+    if let Some(code) = vulnerability.affected_code.as_ref().and_then(|list| list.first()) {
+        let path = code.file.as_ref().and_then(|file| file.path.as_deref().or(file.name.as_deref()));
+        attributes.set_some(Attr::FilePath, path);
+        attributes.set_some(Attr::FileLine, code.start_line.map(|Number(line)| line.to_string()));
+    }
+    finding.evidence.extend(vulnerability.references.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
+}

@@ -1,0 +1,24 @@
+//! Vendor formats against hand-written records, sample files and hostile input. One module per format.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test's own lines get wrong is a failed test"
+)]
+
+#[path = "formats/asff.rs"]
+mod asff;
+#[path = "formats/falco.rs"]
+mod falco;
+#[path = "formats/hostile.rs"]
+mod hostile;
+#[path = "formats/ocsf.rs"]
+mod ocsf;
+#[path = "formats/samples.rs"]
+mod samples;
+#[path = "formats/secrets.rs"]
+mod secrets;
+#[path = "formats/suricata.rs"]
+mod suricata;
+#[path = "formats/wazuh.rs"]
+mod wazuh;

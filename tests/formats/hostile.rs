@@ -1,0 +1,189 @@
+//! Input that means harm, or was broken on the way: every format answers with the right refusal, and none falls over.
+
+use proptest::prelude::*;
+use shutter::formats::Format;
+use shutter::wire::RejectCode;
+
+use crate::samples::read;
+
+/// One valid record per format, in the order of their names.
+const RECORDS: &[(&str, &str)] = &[
+    (
+        "falco",
+        r#"{"rule":"r","priority":"Error","hostname":"h","time":"2026-03-01T10:00:00Z","output":"o","tags":["a"],"output_fields":{"proc.name":"p"}}"#,
+    ),
+    (
+        "asff",
+        r#"{"Id":"i","ProductArn":"p","GeneratorId":"g/X.1","AwsAccountId":"1","UpdatedAt":"2026-03-01T10:00:00Z","Severity":{"Label":"LOW"},"Title":"t","Resources":[{"Type":"T","Id":"r"}],"Compliance":{"Status":"FAILED"},"RecordState":"ACTIVE"}"#,
+    ),
+    (
+        "ocsf",
+        r#"{"class_uid":2004,"severity_id":3,"time":1767225600000,"finding_info":{"uid":"u","title":"t"},"resources":[{"uid":"r","type":"T"}]}"#,
+    ),
+    (
+        "wazuh",
+        r#"{"timestamp":"2026-03-01T10:00:00Z","rule":{"id":"1","level":7,"groups":["sca"]},"agent":{"name":"a"},"data":{"srcip":"10.0.0.1"}}"#,
+    ),
+    (
+        "suricata",
+        r#"{"timestamp":"2026-03-01T10:00:00Z","event_type":"alert","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","alert":{"signature_id":1,"severity":2}}"#,
+    ),
+];
+
+fn code(format: &str, bytes: &[u8]) -> RejectCode {
+    read(format, bytes).expect_err("a refusal").code
+}
+
+#[test]
+fn the_records_themselves_are_read() {
+    for (format, text) in RECORDS {
+        assert_eq!(read(format, text.as_bytes()).map(|findings| findings.len()), Ok(1), "{format}");
+    }
+}
+
+#[test]
+fn what_is_no_json_is_malformed() {
+    let deep = "{\"a\":".repeat(100_000);
+    for format in Format::names() {
+        for bytes in
+            [&b""[..], b"   ", b"{", b"not json", b"\xff\xfe{}", b"{\"a\":\"\xc3\x28\"}", b"[", deep.as_bytes()]
+        {
+            assert_eq!(
+                code(format, bytes),
+                RejectCode::Malformed,
+                "{format}: {:?}",
+                String::from_utf8_lossy(&bytes[..bytes.len().min(20)])
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_too_large_is_not_read() {
+    let mut bytes = vec![b' '; 16 * 1024 * 1024 + 1];
+    bytes[0] = b'{';
+    for format in Format::names() {
+        assert_eq!(code(format, &bytes), RejectCode::TooLarge, "{format}");
+    }
+    // Ten megabytes are read: the bulk is a field that nobody asked for.
+    for (format, text) in RECORDS {
+        let padded = text.replacen('{', &format!("{{\"padding\":\"{}\",", "x".repeat(10 * 1024 * 1024)), 1);
+        assert_eq!(read(format, padded.as_bytes()).map(|findings| findings.len()), Ok(1), "{format}");
+    }
+}
+
+#[test]
+fn wrong_types_name_place_and_field() {
+    let cases = [
+        ("falco", "\"rule\":\"r\"", "\"rule\":7", "`rule`: invalid type: integer `7`, expected a text"),
+        ("asff", "\"Type\":\"T\"", "\"Type\":{}", "`Resources[0].Type`: invalid type: map, expected a text"),
+        ("ocsf", "\"uid\":\"u\"", "\"uid\":[]", "`finding_info.uid`: invalid type: sequence"),
+        (
+            "wazuh",
+            "\"level\":7",
+            "\"level\":\"high\"",
+            "`rule.level`: invalid value: string \"high\", expected a number",
+        ),
+        (
+            "suricata",
+            "\"severity\":2",
+            "\"severity\":true",
+            "`alert.severity`: invalid type: boolean `true`, expected a number",
+        ),
+    ];
+    for (format, from, to, said) in cases {
+        let text = RECORDS.iter().find(|(name, _)| *name == format).unwrap().1.replace(from, to);
+        let reject = read(format, text.as_bytes()).unwrap_err();
+        assert_eq!(reject.code, RejectCode::WrongShape, "{reject}");
+        assert!(reject.message.starts_with("line 1 column") && reject.message.contains(said), "{reject}");
+    }
+}
+
+#[test]
+fn a_missing_identity_is_named() {
+    let cases = [
+        ("falco", "\"rule\":\"r\"", "\"rule\":\" \"", "`rule`"),
+        ("falco", "\"hostname\":\"h\",", "", "`hostname`"),
+        ("asff", "\"Id\":\"i\"", "\"Id\":null", "`Id`"),
+        ("asff", "{\"Type\":\"T\",\"Id\":\"r\"}", "", "`Resources`"),
+        ("ocsf", "\"uid\":\"u\",", "", "`finding_info.uid`"),
+        ("wazuh", "\"name\":\"a\"", "", "`agent.name`"),
+        ("wazuh", "\"id\":\"1\",", "", "`rule.id`"),
+        ("suricata", "\"signature_id\":1,", "", "`alert.signature_id`"),
+        ("suricata", "\"event_type\":\"alert\",", "", "`event_type`"),
+    ];
+    for (format, from, to, field) in cases {
+        let text = RECORDS.iter().find(|(name, _)| *name == format).unwrap().1.replace(from, to);
+        let reject = read(format, text.as_bytes()).expect_err(field);
+        assert_eq!(reject.code, RejectCode::MissingIdentity, "{reject}");
+        assert!(reject.message.contains(field), "{reject}");
+    }
+}
+
+#[test]
+fn times_that_cannot_be_are_refused_by_name() {
+    let cases = [
+        ("falco", "2026-03-01T10:00:00Z", "`time`"),
+        ("asff", "2026-03-01T10:00:00Z", "`UpdatedAt`"),
+        ("wazuh", "2026-03-01T10:00:00Z", "`timestamp`"),
+        ("suricata", "2026-03-01T10:00:00Z", "`timestamp`"),
+        ("ocsf", "1767225600000", "`time`"),
+    ];
+    for (format, from, field) in cases {
+        let record = RECORDS.iter().find(|(name, _)| *name == format).unwrap().1;
+        let bad: &[&str] = if format == "ocsf" {
+            &["4102444800000", "0", "-5", "1e300"]
+        } else {
+            &["2026-11-25T00:00:01Z", "9999-12-31T23:59:59Z", "1989-12-31T23:59:59Z", "0000-00-00", "soon"]
+        };
+        for time in bad {
+            let reject = read(format, record.replace(from, time).as_bytes()).expect_err(time);
+            assert_eq!(reject.code, RejectCode::BadTime, "{format} {time}: {reject}");
+            assert!(reject.message.contains(field), "{reject}");
+        }
+    }
+    let soon = RECORDS[0].1.replace("2026-03-01T10:00:00Z", "2026-11-24T23:59:59Z");
+    assert!(read("falco", soon.as_bytes()).is_ok(), "a clock may run ahead by less than a day");
+}
+
+#[test]
+fn more_findings_than_a_record_may_hold_are_refused_whole() {
+    let record = RECORDS.iter().find(|(name, _)| *name == "suricata").unwrap().1;
+    let many = format!("[{}]", vec![record; 50_001].join(","));
+    assert_eq!(code("suricata", many.as_bytes()), RejectCode::TooLarge);
+}
+
+#[test]
+fn a_refusal_quotes_no_secret() {
+    let secret = concat!("ghp_", "q7Rk2mZ8tW4vX1cB9nL5sD3fG6hJ0pYaEuTi");
+    let text = RECORDS[1].1.replace("\"ACTIVE\"", &format!("\"{secret}\""));
+    let reject = read("asff", text.as_bytes()).unwrap_err();
+    assert!(!reject.message.contains(secret), "{reject}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+        for format in Format::names() {
+            let _ = read(format, &bytes);
+        }
+    }
+
+    #[test]
+    fn mutated_records_never_panic(which in 0..RECORDS.len(), cuts in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..6)) {
+        let (format, text) = RECORDS[which];
+        let mut bytes = text.as_bytes().to_vec();
+        for (at, with) in cuts {
+            let at = at as usize % bytes.len();
+            match with % 4 {
+                0 => bytes[at] = with,
+                1 => bytes.insert(at, b"{}[]\",:0n"[with as usize % 9]),
+                2 if bytes.len() > 1 => { bytes.remove(at); }
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let _ = read(format, &bytes);
+    }
+}
