@@ -4,12 +4,26 @@
 //! | file | |
 //! |---|---|
 //! | `observation.rs` | what the core says happened, as plain values |
+//! | `registry.rs` | [`Metrics`]: one call per thing that happens, and the text that Prometheus reads |
+//! | `cases.rs` | series of cases: stages, targets, answers |
+//! | `intake.rs` | series of sources, suppression, dead letters |
+//! | `engine.rs` | series of the engine itself |
+//! | `open_cases.rs` | how many cases wait for what, and the oldest of them |
+//! | `labels.rs` | words that labels may hold, and the buckets |
 //!
-//! docs/metrics.md has the table of stages and of all series.
+//! docs/metrics.md has the table of stages and of all series; a test compares it with the registry.
 
+mod cases;
+mod engine;
+mod intake;
+mod labels;
 mod observation;
+mod open_cases;
+mod registry;
 
+pub use engine::{Ending, Traffic};
 pub use observation::{
     Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Observation, Opening, Resolution, SlaOutcome, SlaTarget,
     Stage, Waiting,
 };
+pub use registry::Metrics;

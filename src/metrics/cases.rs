@@ -1,0 +1,214 @@
+//! Series of cases: stages, targets, answers, commands.
+
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+
+use super::labels::{Maker, PATHS, Words, path};
+use super::observation::{
+    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Observation, Opening, Resolution, SlaOutcome, SlaTarget,
+    Stage,
+};
+use crate::time::Span;
+use crate::wire::{ActionKind, FeedbackKind};
+
+/// Persons' answers per closed case: none is the aim, more than ten is a meeting.
+const TOUCHES: &[f64] = &[0.0, 1.0, 2.0, 3.0, 5.0, 10.0];
+/// How late a timer may fire: it waits for feedback to be read first, bounded by a minute.
+const LATENESS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3_600.0];
+
+/// The two families whose buckets hold the policy's targets.
+pub(super) struct Durations {
+    pub buckets: Vec<f64>,
+    stages: HistogramVec,
+    paused: HistogramVec,
+}
+
+impl Durations {
+    pub fn new(make: &Maker<'_>, buckets: Vec<f64>) -> Self {
+        let stage = "Time that a stage of a case took; docs/metrics.md has the start and stop of each.";
+        let paused = "Time that the clocks of a case stood still.";
+        Self {
+            stages: make.histograms(
+                "shutter_stage_duration_seconds",
+                stage,
+                &["stage", "path", "risk_class"],
+                &buckets,
+            ),
+            paused: make.histograms("shutter_paused_duration_seconds", paused, &["path", "risk_class"], &buckets),
+            buckets,
+        }
+    }
+
+    /// Takes the families out, to be made again with other buckets. Their counts begin at zero again, which
+    /// Prometheus takes for a restart.
+    pub fn leave(&self, registry: &Registry) {
+        // They are in the registry by construction.
+        let _registered = registry.unregister(Box::new(self.stages.clone()));
+        let _registered = registry.unregister(Box::new(self.paused.clone()));
+    }
+
+    pub fn appear(&self, words: &Words) {
+        for risk in words.risks() {
+            for path in PATHS {
+                for stage in Stage::ALL {
+                    self.stages.with_label_values(&[stage.as_str(), path, risk]);
+                }
+                self.paused.with_label_values(&[*path, risk]);
+            }
+        }
+    }
+
+    pub fn stage(&self, words: &Words, stage: Stage, on: &str, risk: &str, span: Span) {
+        self.stages.with_label_values(&[stage.as_str(), path(on), words.risk(risk)]).observe(seconds(span));
+    }
+
+    pub fn paused(&self, words: &Words, on: &str, risk: &str, span: Span) {
+        self.paused.with_label_values(&[path(on), words.risk(risk)]).observe(seconds(span));
+    }
+}
+
+/// Clocks of sources run ahead now and then; less than no time is none.
+fn seconds(span: Span) -> f64 {
+    span.as_seconds().max(0.0)
+}
+
+pub(super) struct Cases {
+    opened: IntCounterVec,
+    closed: IntCounterVec,
+    touches: HistogramVec,
+    sla: IntCounterVec,
+    approvals: IntCounterVec,
+    contained: IntCounterVec,
+    escalations: IntCounterVec,
+    commands: IntCounterVec,
+    unanswered: IntCounterVec,
+    feedback: IntCounterVec,
+    budgets: IntCounterVec,
+    detections: IntCounterVec,
+    flapping: IntCounter,
+    lateness: Histogram,
+}
+
+impl Cases {
+    pub fn new(make: &Maker<'_>) -> Self {
+        let risk = &["risk_class"];
+        Self {
+            opened: make.counters(
+                "shutter_cases_opened_total",
+                "Cases that opened: new, recurred after a closing, or again after a failed verification.",
+                &["opening", "path", "risk_class"],
+            ),
+            closed: make.counters(
+                "shutter_cases_closed_total",
+                "Cases that closed, by how and by whether any person touched them.",
+                &["closing", "resolution", "path", "risk_class"],
+            ),
+            touches: make.histograms(
+                "shutter_case_human_touches",
+                "Answers by persons per closed case.",
+                risk,
+                TOUCHES,
+            ),
+            sla: make.counters(
+                "shutter_sla_total",
+                "Targets that ended, met or breached.",
+                &["target", "outcome", "risk_class"],
+            ),
+            approvals: make.counters("shutter_approvals_total", "Approvals that ended.", &["outcome"]),
+            contained: make.counters("shutter_auto_contained_total", "Containments that took effect unasked.", risk),
+            escalations: make.counters("shutter_escalations_total", "Escalation steps that went out.", risk),
+            commands: make.counters("shutter_commands_total", "Commands that went out, by topic.", &["kind"]),
+            unanswered: make.counters(
+                "shutter_commands_unanswered_total",
+                "Commands without an answer in time: outcome unknown.",
+                &["kind"],
+            ),
+            feedback: make.counters("shutter_feedback_total", "Feedback that a case looked at.", &["kind", "answer"]),
+            budgets: make.counters("shutter_budget_answers_total", "What budgets answered.", &["outcome"]),
+            detections: make.counters(
+                "shutter_detections_total",
+                "Detections that reached a case, by what they changed.",
+                &["change"],
+            ),
+            flapping: make.counter("shutter_flapping_total", "Cases held because they reopen too often."),
+            lateness: make.histogram(
+                "shutter_timer_lateness_seconds",
+                "How long after it was due a timer fired.",
+                LATENESS,
+            ),
+        }
+    }
+
+    /// Every series exists from the start, so that a rate over the first event is right.
+    pub fn appear(&self, words: &Words) {
+        for risk in words.risks() {
+            self.touches.with_label_values(&[risk]);
+            self.contained.with_label_values(&[risk]);
+            self.escalations.with_label_values(&[risk]);
+            for path in PATHS {
+                for opening in Opening::ALL {
+                    self.opened.with_label_values(&[opening.as_str(), path, risk]);
+                }
+                for closing in Closing::ALL {
+                    for resolution in Resolution::ALL {
+                        self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path, risk]);
+                    }
+                }
+            }
+            for target in SlaTarget::ALL {
+                for outcome in SlaOutcome::ALL {
+                    self.sla.with_label_values(&[target.as_str(), outcome.as_str(), risk]);
+                }
+            }
+        }
+        for outcome in ApprovalOutcome::ALL {
+            self.approvals.with_label_values(&[outcome.as_str()]);
+        }
+        for kind in ActionKind::ALL {
+            self.commands.with_label_values(&[kind.as_str()]);
+            self.unanswered.with_label_values(&[kind.as_str()]);
+        }
+        for kind in FeedbackKind::ALL {
+            for answer in Answer::ALL {
+                self.feedback.with_label_values(&[kind.as_str(), answer.as_str()]);
+            }
+        }
+        for outcome in BudgetOutcome::ALL {
+            self.budgets.with_label_values(&[outcome.as_str()]);
+        }
+        for change in Change::ALL {
+            self.detections.with_label_values(&[change.as_str()]);
+        }
+    }
+
+    /// Applies one observation; those of durations and of where cases wait are applied elsewhere.
+    pub fn observe(&self, words: &Words, seen: &Observation) {
+        match seen {
+            Observation::StageDone { .. } | Observation::Paused { .. } | Observation::Moved { .. } => {}
+            Observation::Opened { opening, path: on, risk } => {
+                self.opened.with_label_values(&[opening.as_str(), path(on), words.risk(risk)]).inc();
+            }
+            Observation::Closed { closing, resolution, human_touches, path: on, risk } => {
+                let risk = words.risk(risk);
+                self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path(on), risk]).inc();
+                self.touches.with_label_values(&[risk]).observe(f64::from(*human_touches));
+            }
+            Observation::Sla { target, outcome, risk } => {
+                self.sla.with_label_values(&[target.as_str(), outcome.as_str(), words.risk(risk)]).inc();
+            }
+            Observation::Approval { outcome } => self.approvals.with_label_values(&[outcome.as_str()]).inc(),
+            Observation::AutoContained { risk } => self.contained.with_label_values(&[words.risk(risk)]).inc(),
+            Observation::Escalated { risk } => self.escalations.with_label_values(&[words.risk(risk)]).inc(),
+            Observation::Commanded { kind } => self.commands.with_label_values(&[kind.as_str()]).inc(),
+            Observation::Unanswered { kind } => self.unanswered.with_label_values(&[kind.as_str()]).inc(),
+            Observation::Answered { kind, answer } => {
+                self.feedback.with_label_values(&[kind.as_str(), answer.as_str()]).inc();
+            }
+            Observation::Budget { outcome } => self.budgets.with_label_values(&[outcome.as_str()]).inc(),
+            Observation::Finding { detections, changed } => {
+                self.detections.with_label_values(&[changed.as_str()]).inc_by(*detections);
+            }
+            Observation::Flapping => self.flapping.inc(),
+            Observation::TimerFired { late_by } => self.lateness.observe(seconds(*late_by)),
+        }
+    }
+}
