@@ -39,6 +39,10 @@ pub const DEAD_LETTER_HEADER_BYTES: usize = 16 * 1024;
 pub const YAML_BYTES: usize = 32 * 1024 * 1024;
 /// Idempotency keys that the embedded log remembers: a client that retries does so within minutes.
 pub const IDEMPOTENCY_KEYS: u64 = 100_000;
+/// Levels of lists and mappings in a policy or catalog; a `match` as deep as it may be takes 30. In a debug build 60 levels fill a stack of 2 MiB.
+pub const YAML_DEPTH: usize = 32;
+/// Values in one file of a policy or catalog: 100 000 catalog entries are about a million.
+pub const YAML_NODES: usize = 2_000_000;
 /// Files of one policy or catalog, and their bytes together: a bundle goes over a topic as one record.
 pub const RULE_FILES: usize = 1_000;
 /// Bytes of all files of one policy or catalog together.

@@ -90,6 +90,8 @@ pub fn documents<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<T>, 
         return Ok(Vec::new());
     }
     let options = serde_saphyr::options! {
+        // A tree is read by recursion; the library's own bound (64) overflows a thread's stack in a debug build.
+        budget: serde_saphyr::budget! { max_depth: limits::YAML_DEPTH, max_nodes: limits::YAML_NODES, max_events: limits::YAML_NODES * 3 },
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         strict_booleans: true,
@@ -118,6 +120,9 @@ fn told(file: &str, text: &str, error: &Found) -> YamlError {
             format!("found {unexpected}; expected {expected}")
         }
         Found::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands here a second time"),
+        Found::Budget { breach: serde_saphyr::budget::BudgetBreach::Depth { depth }, .. } => {
+            format!("{depth} levels of lists and mappings; expected fewer")
+        }
         other => plain(&other.to_string()),
     };
     match error.location() {

@@ -103,6 +103,11 @@ impl<'a> Fields<'a> {
         self.entries.iter().find(|(own, _)| own.name == key).map(|(own, _)| &own.at)
     }
 
+    /// The place of a key's value; of the whole where the key isn't there.
+    pub fn value_at(&self, key: &str) -> &'a Place {
+        self.entries.iter().find(|(own, _)| own.name == key).map_or(self.at, |(_, node)| &node.at)
+    }
+
     /// Notes every key that nobody asked for.
     pub fn finish(self, problems: &mut Problems) {
         for (key, _) in self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name.as_str())) {

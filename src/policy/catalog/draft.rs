@@ -95,9 +95,15 @@ impl Draft {
             let resolve = |name: &Option<Name>, problems: &mut Problems| {
                 name.as_ref().and_then(|name| somebody(&catalog, name, problems))
             };
+            let mut members: Vec<SmolStr> = Vec::new();
+            for person in raw.members.iter().filter_map(|name| someone(&catalog, name, problems)) {
+                if !members.contains(&person) {
+                    members.push(person);
+                }
+            }
             let team = Team {
                 id: raw.id.clone(),
-                members: raw.members.iter().filter_map(|name| someone(&catalog, name, problems)).collect(),
+                members,
                 manager: resolve(&raw.manager, problems),
                 backup: resolve(&raw.backup, problems),
                 approver: resolve(&raw.approver, problems),

@@ -93,9 +93,9 @@ impl Catalog {
         self.people.get(id)
     }
 
-    /// Whether a person (by any identity) is this person, or a member of this team.
+    /// Whether a person (by id, else by any identity) is this person, or a member of this team.
     pub fn is_member(&self, person: &str, of: &str) -> bool {
-        let Some(person) = self.person(person) else { return false };
+        let Some(person) = self.people.get(person).or_else(|| self.person(person)) else { return false };
         match of.split_once('/') {
             Some(("team", team)) => self.teams.get(team).is_some_and(|team| team.members.contains(&person.id)),
             _ => self.person(of).is_some_and(|other| other.id == person.id),

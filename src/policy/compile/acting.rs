@@ -50,7 +50,7 @@ pub(super) fn approvals(node: &Node, draft: &mut Draft, problems: &mut Problems)
         let mut ask = Vec::new();
         if let Some(node) = fields.need("ask", problems) {
             ask.extend(one_or_more(node).iter().filter_map(|item| recipient(item, draft, problems)));
-            if ask.is_empty() {
+            if one_or_more(node).is_empty() {
                 problems.error(&node.at, "empty", "an approval that asks nobody");
             }
         }
@@ -188,7 +188,7 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
                 .help("add `approve: …` with the name of an approval");
         }
         let places = PlaybookPlaces {
-            id: fields.key("id").unwrap_or(fields.at).clone(),
+            id: fields.value_at("id").clone(),
             path: path_node.map_or_else(|| fields.at.clone(), |node| node.at.clone()),
             verify_by: verify.as_ref().and_then(|(_, at)| at.clone()),
         };

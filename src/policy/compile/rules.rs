@@ -42,7 +42,7 @@ pub(super) fn suppress(node: &Node, draft: &mut Draft, problems: &mut Problems) 
                 .error(item_place(&fields), "matches-all", "a suppression of everything")
                 .help("say in `match` which findings need nobody");
         }
-        let at = fields.key("id").unwrap_or(fields.at).clone();
+        let at = fields.value_at("id").clone();
         fields.finish(problems);
         if let (Some(id), Some(matcher), Some(reason), Some(until)) = (id, matcher, reason, until) {
             draft.define(Named::Suppress, &id, &at, problems);
@@ -67,7 +67,7 @@ pub(super) fn group(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             let read = |item: &Node| field(text(item, "a field", &mut *problems)?, &item.at, problems);
             (one_or_more(node).iter().map(read).collect::<Option<Vec<Field>>>(), node)
         });
-        let at = fields.at.clone();
+        let at = fields.value_at("id").clone();
         fields.finish(problems);
         let Some((by, by_node)) = by else { continue };
         if let Some(by) = &by {
@@ -156,7 +156,7 @@ pub(super) fn risk(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             draft.uses(Named::Escalation, &escalation, &node.at);
             Some(escalation)
         });
-        let at = fields.at.clone();
+        let at = fields.value_at("id").clone();
         fields.finish(problems);
         if let (Some(id), Some(matcher)) = (id, matcher) {
             draft.define(Named::Risk, &id, &at, problems);
@@ -199,7 +199,8 @@ pub(super) fn escalation(node: &Node, draft: &mut Draft, problems: &mut Problems
             continue;
         }
         let mut steps: Vec<EscalationStep> = Vec::new();
-        for item in items(node, "steps", problems) {
+        let list = items(node, "steps", problems);
+        for item in list {
             let Some(mut fields) = Fields::of(item, "a step", problems) else { continue };
             let after = fields.need("after", problems).and_then(|node| span(node, problems));
             let tell = fields.need("tell", problems).and_then(|node| recipient(node, draft, problems));
@@ -215,7 +216,7 @@ pub(super) fn escalation(node: &Node, draft: &mut Draft, problems: &mut Problems
             }
             steps.push(EscalationStep { after, tell });
         }
-        if steps.is_empty() {
+        if list.is_empty() {
             problems.error(&key.at, "empty", format!("escalation `{}` has no steps", key.name));
         }
         let id = SmolStr::from(&key.name);
@@ -266,7 +267,7 @@ pub(super) fn budgets(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             None => Some(Counts::All),
             Some(node) => counts(node, draft, problems),
         };
-        let at = fields.at.clone();
+        let at = fields.value_at("id").clone();
         fields.finish(problems);
         if let (Some(id), Some(for_each), Some(limit), Some(within), Some(counts)) =
             (id, for_each, limit, within, counts)
@@ -304,7 +305,7 @@ pub(super) fn protect(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             .need("ceiling", problems)
             .and_then(|node| word(node, "ceiling", Ceiling::ALL, Ceiling::as_str, problems));
         let reason = fields.need("reason", problems).and_then(|node| text(node, "a sentence", problems));
-        let at = fields.at.clone();
+        let at = fields.value_at("id").clone();
         fields.finish(problems);
         if let (Some(matcher), Some(ceiling), Some(reason)) = (matcher, ceiling, reason) {
             let id = match id {
