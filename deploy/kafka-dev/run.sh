@@ -41,5 +41,6 @@ if [ -z "${UNTIL_EOF:-}" ]; then
 fi
 "${java[@]}" "-Xmx$HEAP" kafka.Kafka "$DATA/server.properties" >> "$DATA/broker.log" 2>&1 < /dev/null &
 broker=$!
+echo "$broker" > "$DATA/pid"
 trap 'kill -9 "$broker" 2> /dev/null || true; rm -rf "$DATA"' EXIT
 cat > /dev/null

@@ -23,7 +23,7 @@ pub struct Broker {
     child: Child,
     // Held open: its end is the broker's end.
     _input: std::process::ChildStdin,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 static BROKER: OnceLock<Result<Broker, String>> = OnceLock::new();
@@ -46,6 +46,19 @@ pub fn broker() -> Option<&'static Broker> {
 }
 
 impl Broker {
+    /// A broker that no other test uses, for what would disturb them; `None` as in [`broker`].
+    pub fn alone() -> Option<Self> {
+        broker()?;
+        Some(start().expect("one has started just now"))
+    }
+
+    /// Stops its process from running, or lets it go on: a machine that hangs.
+    pub fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.data.path().join("broker/pid")).expect("run.sh wrote it");
+        let status = Command::new("kill").args([name, pid.trim()]).status().expect("kill runs");
+        assert!(status.success(), "kill {name} {pid}");
+    }
+
     /// A prefix for topics and groups that nobody else uses.
     pub fn fresh_prefix(&self) -> String {
         format!("t{}-{}.", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
@@ -102,7 +115,7 @@ fn start_once() -> Result<Broker, (bool, String)> {
     let end = clock::instant() + Duration::from_secs(300);
     loop {
         if asking.fetch_metadata(None, Duration::from_millis(500)).is_ok_and(|m| !m.brokers().is_empty()) {
-            return Ok(Broker { address, child, _input: input, _data: data });
+            return Ok(Broker { address, child, _input: input, data });
         }
         let told = || {
             ["start.log", "broker/broker.log"]

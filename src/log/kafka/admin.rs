@@ -1,6 +1,6 @@
-//! Makes the topics of an installation, and asks the broker how they are.
+//! Makes the topics of an installation, asks the broker how they are, and purges what is done with.
 //!
-//! Not for judging them: that is `check`. Nothing is ever deleted or changed here.
+//! Not for judging them: that is `check`. No topic is ever deleted or changed here.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,15 +10,20 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::admin::{
     AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 
 use super::config::{CALL, ConfigError, KafkaConfig};
+use super::fates::fate;
 use super::group::Voice;
+use super::look::{Looker, committed};
 use crate::clock;
 use crate::log::topics::Topics;
+use crate::log::{LogError, Topic};
 
 /// What keeps topics from being made or looked at.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +80,55 @@ pub fn create_topics(config: &KafkaConfig, topics: &Topics) -> Result<Vec<Create
             Err((name, code)) => refused.push(format!("{name}: {code}")),
         }
     }
-    if refused.is_empty() { Ok(created) } else { Err(AdminError::Refused(refused)) }
+    if !refused.is_empty() {
+        return Err(AdminError::Refused(refused));
+    }
+    admin.await_all(&specs.iter().map(|(_, spec)| &*spec.name).collect::<Vec<_>>())?;
+    Ok(created)
+}
+
+/// Removes from `case-events` what the group has committed: the topic has no retention by time, so that nothing
+/// unread is ever removed, and would grow for ever.
+pub struct Purge {
+    admin: Admin,
+    looker: Looker,
+    group: BaseConsumer<Voice>,
+    topic: Topic,
+}
+
+impl Purge {
+    /// A client for these brokers; keep it, and call [`Purge::run`] every few minutes from one place.
+    ///
+    /// # Errors
+    /// Where the configuration can't be used.
+    pub fn open(config: &KafkaConfig, topics: &Topics) -> Result<Self, LogError> {
+        let admin = Admin::open(config).map_err(|e| LogError::Fatal(e.to_string()))?;
+        let group = config.reading("purge")?.create_with_context(Voice).map_err(|e| fate(&e, "making a client"))?;
+        let looker = Looker::committed(config.client("purge-look")?)?;
+        Ok(Self { admin, looker, group, topic: topics.case_events.clone() })
+    }
+
+    /// Removes what is committed; how many offsets that were.
+    ///
+    /// # Errors
+    /// `Transient` where the brokers don't answer or refuse: nothing is lost by trying again later.
+    pub fn run(&mut self) -> Result<i64, LogError> {
+        let partitions = self.looker.partitions(&self.topic)?;
+        let starts = self.looker.edges(&partitions, Offset::Beginning)?;
+        let mut before = committed(&self.group, &partitions)?;
+        before.retain(|tp, position| starts.get(tp).is_some_and(|start| *position > *start));
+        if before.is_empty() {
+            return Ok(0);
+        }
+        let list = before.iter().map(|(tp, at)| (tp.topic.to_string(), tp.partition, Offset::Offset(at.0))).collect();
+        let doing = "removing committed case-events";
+        let answer = self.admin.client.delete_records(&list, &self.admin.options);
+        let done = self.admin.wait(doing, answer).map_err(|e| LogError::Transient(e.to_string()))?;
+        for element in done.elements() {
+            element.error().map_err(|e| LogError::Transient(format!("{doing}: {e}")))?;
+        }
+        Ok(before.iter().filter_map(|(tp, at)| Some(at.0 - starts.get(tp)?.0)).sum())
+    }
 }
 
 /// A topic as the broker has it.
@@ -99,6 +152,28 @@ impl Admin {
         })?;
         let options = AdminOptions::new().request_timeout(Some(CALL)).operation_timeout(Some(CALL));
         Ok(Self { client, options, brokers })
+    }
+
+    /// Waits until brokers tell of these topics: a member that subscribes before that waits for minutes.
+    fn await_all(&self, names: &[&str]) -> Result<(), AdminError> {
+        let doing = "waiting for the new topics";
+        let end = clock::instant() + CALL;
+        loop {
+            let metadata = self.client.inner().fetch_metadata(None, CALL).map_err(|e| self.error(doing, &e))?;
+            let ready = |name: &&str| {
+                metadata
+                    .topics()
+                    .iter()
+                    .any(|t| t.name() == *name && t.error().is_none() && t.partitions().iter().all(|p| p.leader() >= 0))
+            };
+            if names.iter().all(ready) {
+                return Ok(());
+            }
+            if clock::instant() >= end {
+                return Err(self.error(doing, &KafkaError::AdminOp(Code::OperationTimedOut)));
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
     }
 
     /// Those of these topics that exist, as they are.

@@ -69,6 +69,10 @@ impl Member {
         let ring = Arc::clone(&bell);
         consumer.set_nonempty_callback(move || ring.ring());
         let inputs = topics.inputs();
+        // The group would wait for a missing topic without a word.
+        for topic in &inputs {
+            looker.partitions(topic)?;
+        }
         let names: Vec<&str> = inputs.iter().map(AsRef::as_ref).collect();
         consumer.subscribe(&names).map_err(|e| fate(&e, "subscribing"))?;
         Ok(Self {
@@ -227,12 +231,13 @@ impl Member {
         if self.rewind {
             let partitions: Vec<TopicPartition> = self.owned.keys().cloned().collect();
             let starts = self.starts(&partitions)?;
-            let sought = self
-                .consumer
-                .seek_partitions(list_of(&starts), LOOK_UP)
-                .map_err(|e| LogError::Transient(format!("going back to committed positions: {e}")))?;
-            if let Some(failed) = sought.elements().iter().find_map(|e| e.error().err()) {
-                return Err(LogError::Transient(format!("going back to committed positions: {failed}")));
+            // Where the group has taken everything meanwhile, there is nothing to go back to.
+            if !starts.is_empty() {
+                let failed = |e: KafkaError| LogError::Transient(format!("going back to committed positions: {e}"));
+                let sought = self.consumer.seek_partitions(list_of(&starts), LOOK_UP).map_err(failed)?;
+                if let Some(error) = sought.elements().iter().find_map(|e| e.error().err()) {
+                    return Err(failed(error));
+                }
             }
             for (tp, start) in &starts {
                 if let Some(owned) = self.owned.get_mut(tp) {
@@ -242,8 +247,10 @@ impl Member {
                 }
             }
             self.rewind = false;
-            self.changes.push(Assignment::Lost(partitions.clone()));
-            self.changes.push(Assignment::Gained(partitions));
+            if !partitions.is_empty() {
+                self.changes.push(Assignment::Lost(partitions.clone()));
+                self.changes.push(Assignment::Gained(partitions));
+            }
         }
         let Some(partitions) = self.waiting.clone() else { return Ok(()) };
         let starts = self.starts(&partitions)?;

@@ -29,7 +29,7 @@ mod record;
 mod restore;
 mod worker_log;
 
-pub use admin::{AdminError, Created, create_topics};
+pub use admin::{AdminError, Created, Purge, create_topics};
 pub use check::{TopicFinding, check_topics};
 pub use config::{ConfigError, KafkaConfig, Setting};
 pub use reader::{KafkaAppender, KafkaReader};

@@ -1,183 +1,27 @@
 //! The log on a real Apache Kafka broker: what only a broker can prove.
 //!
-//! Isolation, atomic positions, fencing, rebalances, restores that wait. Not for what a worker does with it.
+//! Here: isolation, atomic positions, rebalances, order. `faults` has what goes wrong. Not for what a worker
+//! does with it.
 
 #![allow(clippy::panic, clippy::indexing_slicing)]
 
-mod support {
-    pub mod broker;
-    pub mod log_conformance;
-}
+#[path = "../support/broker.rs"]
+mod broker;
+mod faults;
+#[path = "../support/log_conformance.rs"]
+mod log_conformance;
+mod site;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use broker::broker;
 use shutter::clock;
-use shutter::log::kafka::{
-    Created, KafkaAppender, KafkaConfig, KafkaLog, KafkaReader, Setting, check_topics, create_topics,
-};
+use shutter::log::kafka::{Created, KafkaConfig, KafkaLog, Purge, check_topics, create_topics};
 use shutter::log::topics::Topics;
-use shutter::log::{Assignment, Log, LogError, Offset, Record, Restore, Send, Topic, TopicPartition, Want};
-use support::broker::broker;
-use support::log_conformance;
-
-const PATIENCE: Duration = Duration::from_secs(40);
-
-/// An installation of its own on the shared broker.
-struct Site {
-    config: KafkaConfig,
-    topics: Topics,
-    appender: Mutex<KafkaAppender>,
-}
-
-impl Site {
-    /// With topics made; `None` where there is no broker.
-    fn new() -> Option<Self> {
-        let broker = broker()?;
-        let mut config = KafkaConfig::new(&broker.address);
-        config.prefix = broker.fresh_prefix();
-        config.group = format!("{}group", config.prefix);
-        config.partitions = log_conformance::COUNTS;
-        config.client.insert("session.timeout.ms".into(), Setting::Number(6_000));
-        config.client.insert("heartbeat.interval.ms".into(), Setting::Number(300));
-        let topics = Topics::new(&config.prefix, ["falco"]);
-        create_topics(&config, &topics).expect("topics are made");
-        let appender = Mutex::new(KafkaAppender::open(&config).expect("an appender"));
-        Some(Self { config, topics, appender })
-    }
-
-    fn open(&self, instance: &str) -> KafkaLog {
-        let config = KafkaConfig { instance: instance.to_owned(), ..self.config.clone() };
-        KafkaLog::open(&config, &self.topics, 0).expect("the log opens")
-    }
-
-    fn falco(&self) -> Topic {
-        self.topics.detections["falco"].clone()
-    }
-
-    fn reader(&self) -> KafkaReader {
-        KafkaReader::open(&self.config).expect("a reader")
-    }
-
-    fn values(&self, topic: &Topic) -> Vec<String> {
-        let mut values = Vec::new();
-        self.reader()
-            .scan(topic, None, &mut |record| {
-                values.push(text(&record));
-                ControlFlow::Continue(())
-            })
-            .expect("the topic is read");
-        values.sort();
-        values
-    }
-
-    fn append(&self, topic: &Topic, partition: i32, values: impl IntoIterator<Item = String>) {
-        let mut appender = self.appender.lock().expect("unpoisoned");
-        for value in values {
-            appender.append(&record(topic, partition, &value)).expect("appended");
-        }
-    }
-}
-
-fn record(topic: &Topic, partition: i32, value: &str) -> Send {
-    Send {
-        to: TopicPartition::new(topic.clone(), partition),
-        key: value.as_bytes().to_vec(),
-        value: Some(value.as_bytes().to_vec()),
-        headers: vec![("ce_type".to_owned(), b"t".to_vec())],
-    }
-}
-
-fn text(record: &Record) -> String {
-    String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned()
-}
-
-fn want(records: usize) -> Want {
-    Want { records, bytes: 1 << 20, wait: Duration::from_millis(100) }
-}
-
-/// What a log has told so far.
-#[derive(Default)]
-struct Seen {
-    records: Vec<Record>,
-    owned: Vec<TopicPartition>,
-    changes: Vec<Assignment>,
-}
-
-impl Seen {
-    fn poll(&mut self, log: &mut KafkaLog, want: Want) -> Result<(), LogError> {
-        let polled = log.poll(want)?;
-        for change in &polled.changes {
-            match change {
-                Assignment::Gained(tps) => self.owned.extend(tps.iter().cloned()),
-                Assignment::Revoked(tps) | Assignment::Lost(tps) => self.owned.retain(|tp| !tps.contains(tp)),
-            }
-        }
-        for record in &polled.records {
-            assert!(self.owned.contains(&record.from), "a record of {}, which is not owned", record.from);
-        }
-        self.changes.extend(polled.changes);
-        self.records.extend(polled.records);
-        Ok(())
-    }
-
-    fn until(&mut self, log: &mut KafkaLog, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = clock::instant() + PATIENCE;
-        while !done(self) {
-            assert!(clock::instant() < end, "{what}: not within {PATIENCE:?}; owned {:?}", self.owned);
-            match self.poll(log, want(1_000)) {
-                Ok(()) | Err(LogError::Transient(_)) => {}
-                Err(e) => panic!("{what}: {e}"),
-            }
-        }
-    }
-
-    fn release(&self, log: &mut KafkaLog) {
-        self.owned.iter().for_each(|tp| log.release(tp));
-    }
-
-    fn texts(&self) -> Vec<String> {
-        let mut texts: Vec<String> = self.records.iter().map(text).collect();
-        texts.sort();
-        texts
-    }
-}
-
-/// A member that owns all six input partitions.
-fn joined(site: &Site, instance: &str) -> (KafkaLog, Seen) {
-    let mut log = site.open(instance);
-    let mut seen = Seen::default();
-    seen.until(&mut log, "joining", |s| s.owned.len() == 6);
-    (log, seen)
-}
-
-fn begin(log: &mut KafkaLog, seen: &mut Seen) {
-    let end = clock::instant() + PATIENCE;
-    loop {
-        match log.begin() {
-            Ok(()) => return,
-            Err(LogError::Transient(e)) => assert!(clock::instant() < end, "begin: {e}"),
-            Err(e) => panic!("begin: {e}"),
-        }
-        seen.poll(log, want(0)).expect("polled");
-    }
-}
-
-fn restored(restore: &mut dyn Restore) -> Vec<String> {
-    let end = clock::instant() + PATIENCE;
-    let mut values = Vec::new();
-    while let Some(batch) = restore.next(100, Duration::from_millis(200)).expect("restored") {
-        values.extend(batch.iter().map(text));
-        assert!(clock::instant() < end, "restore: not within {PATIENCE:?}");
-    }
-    values
-}
-
-fn words(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|i| format!("{i:05}")).collect()
-}
+use shutter::log::{Assignment, Log, LogError, Offset, Record, Send, TopicPartition, Want};
+use site::{PATIENCE, Seen, Site, begin, joined, patient, record, text, want, words};
 
 /// A site as the conformance suite wants it: the only worker, started again, is the same member at once.
 struct Conforming(Site);
@@ -264,60 +108,6 @@ fn what_is_committed_is_read_and_what_is_aborted_never() {
     seen.until(&mut log, "the rest", |s| s.records.len() == 2);
     assert_eq!(seen.texts(), words(3..5));
     assert!(matches!(log.commit(&[]), Err(LogError::Fatal(_))), "nothing was begun");
-}
-
-#[test]
-fn an_abort_with_undelivered_records_is_quick() {
-    let Some(site) = Site::new() else { return };
-    let (mut log, mut seen) = joined(&site, "a");
-    begin(&mut log, &mut seen);
-    for word in words(0..20_000) {
-        log.send(record(&site.topics.audit, 0, &word)).expect("sent");
-    }
-    let before = clock::instant();
-    log.abort().expect("aborted");
-    let took = clock::instant() - before;
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    assert_eq!(site.values(&site.topics.audit), [""; 0]);
-}
-
-#[test]
-fn the_same_instance_started_again_fences_the_first() {
-    let Some(site) = Site::new() else { return };
-    let (mut first, mut seen) = joined(&site, "a");
-    begin(&mut first, &mut seen);
-    first.send(record(&site.topics.cases, 0, "zombie")).expect("sent");
-    let second = site.open("a");
-    let error = first.commit(&[]).expect_err("it is fenced");
-    assert!(matches!(&error, LogError::Fatal(text) if text.contains("kafka.instance")), "{error}");
-    assert_eq!(site.values(&site.topics.cases), [""; 0]);
-    drop(second);
-}
-
-#[test]
-fn a_reset_gives_everything_up_and_starts_from_what_is_committed() {
-    let Some(site) = Site::new() else { return };
-    site.append(&site.falco(), 1, words(0..6));
-    let (mut log, mut seen) = joined(&site, "a");
-    seen.until(&mut log, "input", |s| s.records.len() == 6);
-    let input = TopicPartition::new(site.falco(), 1);
-    begin(&mut log, &mut seen);
-    log.commit(&[(input.clone(), Offset(2))]).expect("committed");
-
-    begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "unknown")).expect("sent");
-    log.reset().expect("reset");
-    seen = Seen { owned: seen.owned, ..Seen::default() };
-    seen.until(&mut log, "input again", |s| s.records.len() >= 4);
-    assert_eq!(seen.texts(), words(2..6));
-    let lost = |c: &Assignment| matches!(c, Assignment::Lost(tps) if tps.len() == 6);
-    let gained = |c: &Assignment| matches!(c, Assignment::Gained(tps) if tps.len() == 6);
-    assert!(matches!(&seen.changes[..], [l, g] if lost(l) && gained(g)), "{:?}", seen.changes);
-    assert_eq!(site.values(&site.topics.cases), [""; 0], "the old producer's transaction was ended");
-    begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "after")).expect("sent");
-    log.commit(&[(input, Offset(6))]).expect("committed");
-    assert_eq!(site.values(&site.topics.cases), ["after"]);
 }
 
 #[test]
@@ -428,43 +218,6 @@ fn a_batch_keeps_its_bounds_and_loses_nothing() {
 }
 
 #[test]
-fn a_restore_waits_for_the_transaction_that_is_still_open() {
-    let Some(site) = Site::new() else { return };
-    let (mut writer, mut seen) = joined(&site, "writer");
-    let changelog = TopicPartition::new(site.topics.changelog.clone(), 0);
-    let input = TopicPartition::new(site.topics.case_events.clone(), 0);
-    begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "first")).expect("sent");
-    writer.commit(&[(input.clone(), Offset(0))]).expect("committed");
-    begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "aborted")).expect("sent");
-    writer.abort().expect("aborted");
-    begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "open")).expect("sent");
-    // Until the broker has it: a client that reads uncommitted records sees it.
-    // In a group of its own: a second member would end the writer's generation, and with it the transaction.
-    let elsewhere = KafkaConfig { group: format!("{}other", site.config.prefix), ..site.config.clone() };
-    let mut other = KafkaLog::open(&elsewhere, &site.topics, 0).expect("the log opens");
-    let end = clock::instant() + PATIENCE;
-    let mut restore = loop {
-        assert!(clock::instant() < end, "the open record never came");
-        let mut restore = other.restore(&changelog, None).expect("a restore");
-        // With the open record it doesn't start; without it, it ends at once.
-        match restore.next(10, Duration::from_millis(300)).expect("waits") {
-            Some(batch) if batch.is_empty() => break restore,
-            _ => {}
-        }
-    };
-    writer.commit(&[(input, Offset(0))]).expect("committed");
-    assert_eq!(restored(restore.as_mut()), ["first", "open"]);
-
-    let mut part = other.restore(&changelog, Some(Offset(1))).expect("a restore from a position");
-    assert_eq!(restored(part.as_mut()), ["open"]);
-    let empty = TopicPartition::new(site.topics.changelog.clone(), 1);
-    assert_eq!(restored(other.restore(&empty, None).expect("a restore").as_mut()), [""; 0]);
-}
-
-#[test]
 fn control_is_read_to_its_end_and_then_as_it_comes() {
     let Some(site) = Site::new() else { return };
     site.append(&site.topics.control, 0, words(0..500));
@@ -500,42 +253,18 @@ fn caught_up_tells_ends_and_committed_positions() {
 }
 
 #[test]
-fn records_deleted_before_they_were_read_stop_the_worker_by_name() {
+fn case_events_are_purged_up_to_what_is_committed() {
     let Some(site) = Site::new() else { return };
-    site.append(&site.falco(), 0, words(0..10));
-    let input = TopicPartition::new(site.falco(), 0);
+    site.append(&site.topics.case_events, 0, words(0..5));
+    let at = TopicPartition::new(site.topics.case_events.clone(), 0);
+    let mut purge = Purge::open(&site.config, &site.topics).expect("a purge");
+    assert_eq!(patient(|| purge.run()), 0, "nothing is committed");
     let (mut log, mut seen) = joined(&site, "a");
     begin(&mut log, &mut seen);
-    log.commit(&[(input.clone(), Offset(2))]).expect("committed");
-    drop(log);
-    delete_before(&site.config.bootstrap_servers, &input, 5);
-    let mut log = site.open("a");
-    let end = clock::instant() + PATIENCE;
-    let error = loop {
-        assert!(clock::instant() < end, "it went on as if nothing were missing");
-        match log.poll(want(100)) {
-            Ok(polled) => assert_eq!(polled.records, []),
-            Err(LogError::Transient(_)) => {}
-            Err(error) => break error,
-        }
-    };
-    let text = error.to_string();
-    assert!(matches!(error, LogError::Fatal(_)), "{text}");
-    assert!(
-        text.contains("detections.falco/0") && text.contains("position 2") && text.contains("begins at 5"),
-        "{text}"
-    );
-}
-
-fn delete_before(brokers: &str, tp: &TopicPartition, at: i64) {
-    let admin: rdkafka::admin::AdminClient<rdkafka::client::DefaultClientContext> =
-        rdkafka::ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin");
-    let list = [(tp.topic.to_string(), tp.partition, rdkafka::Offset::Offset(at))].into_iter().collect();
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime")
-        .block_on(admin.delete_records(&list, &rdkafka::admin::AdminOptions::new()))
-        .expect("deleted");
+    log.commit(&[(at.clone(), Offset(3))]).expect("committed");
+    assert_eq!(patient(|| purge.run()), 3);
+    assert_eq!(site.values(&at.topic), words(3..5));
+    assert_eq!(patient(|| purge.run()), 0);
 }
 
 #[test]
@@ -553,17 +282,6 @@ fn the_command_line_reads_and_appends_without_a_group() {
     let some = reader.read(&from, Offset(10), Want { wait: PATIENCE, ..want(3) }).expect("read");
     assert_eq!(some.iter().map(text).collect::<Vec<_>>(), words(10..13));
     assert_eq!(reader.read(&from, Offset(50), want(3)).expect("nothing"), []);
-}
-
-#[test]
-fn brokers_that_do_not_answer_are_named() {
-    let config = KafkaConfig {
-        client: [("socket.connection.setup.timeout.ms".to_owned(), Setting::Number(1_000))].into(),
-        ..KafkaConfig::new("127.0.0.1:1")
-    };
-    let reader = KafkaReader::open(&config).expect("opens without a broker");
-    let error = reader.partitions(&"t".into()).expect_err("no broker");
-    assert!(matches!(error, LogError::Transient(_)), "{error}");
 }
 
 /// Run with `--ignored --nocapture`: the figures of this machine.
