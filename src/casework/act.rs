@@ -149,14 +149,14 @@ impl Case {
             return;
         }
         let summary = why.map_or_else(|| self.lead.title.clone(), str::to_owned);
-        self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
         step.enter(self, Phase::AwaitingOwner);
+        self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
     }
 
     fn open_incident(&mut self, step: &mut Step<'_>) {
         let summary = self.lead.title.clone();
-        self.send_once(ActionKind::Incident, &OPEN_INCIDENT, summary, step);
         step.enter(self, Phase::AwaitingOwner);
+        self.send_once(ActionKind::Incident, &OPEN_INCIDENT, summary, step);
     }
 
     fn send_also(&mut self, action: &SmolStr, step: &mut Step<'_>) {
@@ -224,9 +224,9 @@ impl Case {
         if let Some(due) = self.deadlines.remediate {
             parameters.insert("due".to_owned(), due.to_string());
         }
-        if let Some(bottleneck) = &self.bottleneck {
-            parameters.insert("waiting_for".to_owned(), format!("{} {}", bottleneck.kind, bottleneck.who));
-            parameters.insert("next_step".to_owned(), bottleneck.next_step.clone());
+        if let Some((kind, who, next_step)) = self.waits_for() {
+            parameters.insert("waiting_for".to_owned(), format!("{kind} {who}"));
+            parameters.insert("next_step".to_owned(), next_step);
         }
         parameters
     }

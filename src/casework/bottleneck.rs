@@ -52,7 +52,8 @@ impl Case {
         self.owner.as_ref().map_or_else(|| SmolStr::new_static("nobody"), |o| o.id.clone())
     }
 
-    fn waits_for(&self) -> Option<(BottleneckKind, SmolStr, String)> {
+    /// Kind, who, and the next step, as things stand in this step.
+    pub(super) fn waits_for(&self) -> Option<(BottleneckKind, SmolStr, String)> {
         let withheld = || self.withheld.clone();
         let operator = SmolStr::new_static("operator");
         Some(match self.phase {

@@ -75,7 +75,7 @@ impl Case {
         step.noted(self, "escalated", reasons);
         let summary = format!(
             "{cause}: {}",
-            self.bottleneck.as_ref().map_or_else(|| self.lead.title.clone(), |b| b.next_step.clone())
+            self.waits_for().map_or_else(|| self.lead.title.clone(), |(_, _, next_step)| next_step)
         );
         self.send(Order::notice(step.now, "escalate", vec![highest.tell.clone()], summary), step);
     }

@@ -12,7 +12,7 @@ use crate::facts::Context;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
 use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
-use crate::policy::Ceiling;
+use crate::policy::{ActionRule, Ceiling};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Deadlines, RulesStamp};
 
@@ -318,8 +318,11 @@ impl Case {
 
     /// Takes an action back. The answer is kept like any other; nothing waits for it.
     pub(super) fn undo(&mut self, action: &SmolStr, target: crate::wire::Target, why: &str, step: &mut Step<'_>) {
-        let Some(undo) = step.rules.policy.action(action).and_then(|rule| rule.undo.clone()) else { return };
-        let Some(rule) = step.rules.policy.action(&undo) else { return };
+        let Some(done) = step.rules.policy.action(action) else { return };
+        let Some(undo) = done.undo.clone() else { return };
+        // The same responder takes it back; the policy need not say so a second time.
+        let plain = ActionRule { id: undo.clone(), undo: None, standing: false, ..done.clone() };
+        let rule = step.rules.policy.action(&undo).unwrap_or(&plain);
         if step.enforcement == Enforcement::Off || step.ceiling() < Ceiling::Approve {
             let text = format!("{undo} is withheld: enforcement is off or beyond the ceiling; do it by hand ({why})");
             step.tell(self, &text);

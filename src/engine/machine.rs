@@ -204,6 +204,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Time passes and nobody looks: whatever was due meanwhile happens late, at the next [`Self::advance_to`].
+    pub fn stand_still_until(&mut self, time: WallTime) {
+        self.now = self.now.max(time);
+    }
+
     /// Works events off, and those that they set off at other keys, in order.
     fn settle(&mut self, mut events: VecDeque<CaseEvent>, happened: &mut Happened) -> Result<(), Broken> {
         let now = self.now;

@@ -1,0 +1,323 @@
+//! Performs a story: feeds an engine and writes down what comes out beneath each line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shutter::casework::{Enforcement, Site};
+use shutter::engine::{Answered, Engine, Trials};
+use shutter::formats::{Format, Redactor, Reject};
+use shutter::intake::{Decode, ReadFeedback, Settings, Source};
+use shutter::log::{Header, Record, TopicPartition};
+use shutter::policy::{Catalog, Ceiling, Policy, Rules};
+use shutter::responders::{Deed, Responder, Script, Simulated};
+use shutter::time::{Span, WallTime};
+use shutter::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+
+use crate::plain::Plain;
+use crate::script::{Story, Words, span, time};
+use crate::transcript::Transcript;
+
+/// Stories hand feedback over with its actor; nothing of it is read from bytes.
+#[derive(Debug)]
+struct NoFeedback;
+
+impl ReadFeedback for NoFeedback {
+    fn decode(&self, _: &[u8]) -> Result<Feedback, Reject> {
+        Err(Reject::new(shutter::wire::RejectCode::UnknownFormat, "stories have no raw feedback"))
+    }
+
+    fn authenticate(&self, _: &Feedback, _: &[Header]) -> Result<Actor, String> {
+        Err("stories have no raw feedback".to_owned())
+    }
+}
+
+/// Whoever answers in a story: nobody, unless it says so.
+struct Cast(Option<Simulated>);
+
+impl Responder for Cast {
+    fn answer(&self, action: &Action, now: WallTime) -> Vec<(WallTime, SignedFeedback)> {
+        self.0.as_ref().map(|s| s.answer(action, now)).unwrap_or_default()
+    }
+}
+
+fn folder(kind: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(kind).join(name)
+}
+
+fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
+    let sources = |kind, name| shutter::policy::files::read(&folder(kind, name)).map_err(|e| e.to_string());
+    let (policy, _) = Policy::compile(sources("policy", policy)?).map_err(|report| format!("policy: {report}"))?;
+    let catalog = if catalog == "none" {
+        Catalog::default()
+    } else {
+        Catalog::compile(sources("catalog", catalog)?).map_err(|report| format!("catalog: {report}"))?.0
+    };
+    Ok(Arc::new(Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) }))
+}
+
+struct Stage {
+    show: Answered<Cast>,
+    out: Transcript,
+    catalog: String,
+    policy: String,
+    offset: i64,
+    said: usize,
+}
+
+pub fn perform(story: &Story, trials: Trials) -> Result<String, String> {
+    let set = |name: &str, otherwise: &str| story.setting.get(name).cloned().unwrap_or_else(|| otherwise.to_owned());
+    let start = WallTime::parse(&set("start", "2026-03-02T09:00:00Z")).map_err(|e| e.to_string())?;
+    let (policy, catalog) = (set("policy", "base.yaml"), set("catalog", "base.yaml"));
+    let rules = rules(&policy, &catalog)?;
+    let ceiling = set("ceiling", "enforce");
+    let mut site = Site::new("acme", Ceiling::parse(&ceiling).ok_or_else(|| format!("no ceiling {ceiling}"))?);
+    site.engine = "shutter".into();
+    if let Some(from) = story.setting.get("start-from") {
+        site.start_from = Some(time(from, start)?.as_event());
+    }
+    let settings = Settings {
+        tenant: "acme".into(),
+        sources: sources(story)?,
+        redactor: Redactor::new(b"stories"),
+        feedback: Arc::new(NoFeedback),
+        partitions: set("partitions", "3").parse().map_err(|_| "partitions is no number".to_owned())?,
+        dead_letter_bytes: 1 << 20,
+    };
+    let cast = cast(&set("responders", "nobody"), &rules)?;
+    let engine = Engine::new(settings, site, rules, trials, start);
+    let out = Transcript { start, ..Transcript::default() };
+    let mut stage = Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0 };
+    let mut text = String::new();
+    for line in &story.lines {
+        text.push_str(line);
+        text.push('\n');
+        stage.act(line).map_err(|error| format!("`{line}`: {error}"))?;
+        for line in std::mem::take(&mut stage.out.lines) {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// Every source that the story names, each with its format.
+fn sources(story: &Story) -> Result<Vec<Source>, String> {
+    let mut found: BTreeMap<String, Arc<dyn Decode>> = BTreeMap::new();
+    for line in &story.lines {
+        let words = Words::of(line).unwrap_or_default().words;
+        match words.as_slice() {
+            [act, name, ..] if act == "see" => drop(found.insert(name.clone(), Arc::new(Plain))),
+            [act, name, format, ..] if act == "raw" => {
+                let format = Format::parse(format).map_err(|e| e.to_string())?;
+                found.insert(name.clone(), Arc::new(format));
+            }
+            _ => {}
+        }
+    }
+    let source = |(name, decoder): (String, _)| Source { name: name.into(), decoder, secret_bearing: false };
+    Ok(found.into_iter().map(source).collect())
+}
+
+/// `nobody`, or `willing` with exceptions: `willing aws-iam=silent verifiers=refuses approvers=silent:10m`.
+fn cast(text: &str, rules: &Rules) -> Result<Cast, String> {
+    let words = Words::of(text)?;
+    if words.word(0)? == "nobody" {
+        return Ok(Cast(None));
+    }
+    let mut all = Simulated::willing(Arc::clone(&rules.catalog));
+    for (name, how) in &words.named {
+        let (deed, after) = how.split_once(':').unwrap_or((how, "20s"));
+        let deed = match deed {
+            "silent" => Deed::Silent,
+            "does" => Deed::Does,
+            "refuses" => Deed::Refuses,
+            other => return Err(format!("nobody can be `{other}`")),
+        };
+        let script = Script { deed, after: span(after)? };
+        match name.as_str() {
+            "executors" => all.executors = script,
+            "verifiers" => all.verifiers = script,
+            "approvers" => all.approvers = script,
+            "owners" => all.owners = script,
+            other => drop(all.by_name.insert(other.into(), script)),
+        }
+    }
+    Ok(Cast(Some(all)))
+}
+
+impl Stage {
+    fn act(&mut self, line: &str) -> Result<(), String> {
+        if line.trim().is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        let words = Words::of(line)?;
+        match words.word(0)? {
+            "at" => self.advance(time(words.word(1)?, self.show.engine.now())?),
+            "outage" => {
+                let until = self.show.engine.now().plus(span(words.word(1)?)?);
+                self.show.engine.stand_still_until(until);
+                self.advance(until)
+            }
+            "see" => self.see(&words),
+            "raw" => self.raw(&words),
+            "say" => self.say(&words),
+            "enforcement" => {
+                let to = Enforcement::parse(words.word(1)?).ok_or("on or off")?;
+                let happened = self.show.engine.set_enforcement(to).map_err(|e| e.to_string())?;
+                self.heard(happened);
+                Ok(())
+            }
+            "rules" => {
+                let named = |name: &str, now: &str| words.named.get(name).cloned().unwrap_or_else(|| now.to_owned());
+                (self.policy, self.catalog) = (named("policy", &self.policy), named("catalog", &self.catalog));
+                let rules = rules(&self.policy, &self.catalog)?;
+                let happened = self.show.engine.set_rules(rules).map_err(|e| e.to_string())?;
+                self.heard(happened);
+                Ok(())
+            }
+            "show" => self.show_case(words.word(1)?),
+            _ if crate::script::is_setting(line) => Ok(()),
+            other => Err(format!("nobody knows how to `{other}`")),
+        }
+    }
+
+    fn heard(&mut self, happened: shutter::engine::Happened) {
+        self.show.hear(&happened);
+        self.out.happened(&self.show.engine, &happened);
+    }
+
+    fn advance(&mut self, to: WallTime) -> Result<(), String> {
+        let out = &mut self.out;
+        self.show.advance_to(to, |engine, happened| out.happened(engine, happened)).map_err(|e| e.to_string())
+    }
+
+    /// `see SOURCE name=value … [times=N every=1s]`: a detection in the stories' own format.
+    fn see(&mut self, words: &Words) -> Result<(), String> {
+        let source = words.word(1)?.to_owned();
+        let times: u32 = words.named.get("times").map_or(Ok(1), |n| n.parse().map_err(|_| "times is no number"))?;
+        let every = words.named.get("every").map_or(Ok(Span::ZERO), |s| span(s))?;
+        for number in 0..times {
+            if number > 0 {
+                let next = self.show.engine.now().plus(every);
+                self.advance(next)?;
+            }
+            let now = self.show.engine.now();
+            let mut record = serde_json::Map::new();
+            for (name, value) in words.named.iter().filter(|(name, _)| !["times", "every"].contains(&name.as_str())) {
+                let value = match name.as_str() {
+                    "observed" | "detected" => time(value, now)?.to_string(),
+                    _ => value.clone(),
+                };
+                record.insert(name.clone(), value.into());
+            }
+            let bytes = serde_json::to_vec(&record).expect("texts are JSON");
+            self.feed(&source, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// `raw SOURCE FORMAT FILE [name=value …]`: a vendor's own record; `{name}` and `{now}` in it are filled in.
+    fn raw(&mut self, words: &Words) -> Result<(), String> {
+        let path = folder("raw", words.word(3)?);
+        let mut text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let now = self.show.engine.now();
+        text = text.replace("{now}", &now.to_string());
+        for (name, value) in &words.named {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        self.feed(words.word(1)?, text.into_bytes())
+    }
+
+    fn feed(&mut self, source: &str, value: Vec<u8>) -> Result<(), String> {
+        let record = Record {
+            from: TopicPartition::new(format!("detections.{source}"), 0),
+            offset: self.offset,
+            timestamp: self.show.engine.now(),
+            key: None,
+            value: Some(value),
+            headers: Vec::new(),
+        };
+        self.offset += 1;
+        let happened = self.show.engine.detections(source, &[record]).map_err(|e| e.to_string())?;
+        self.heard(happened);
+        Ok(())
+    }
+
+    /// `say KIND by KIND/NAME [case=A] [on=ACTION] …`
+    fn say(&mut self, words: &Words) -> Result<(), String> {
+        let kind = FeedbackKind::parse(words.word(1)?).ok_or("no such kind of feedback")?;
+        let (actor, id) = words.word(3)?.split_once('/').ok_or("by KIND/NAME")?;
+        let actor = Actor { id: id.into(), kind: ActorKind::parse(actor).ok_or("no such kind of actor")? };
+        let named = |name: &str| words.named.get(name).cloned();
+        let now = self.show.engine.now();
+        let case = named("case").unwrap_or_else(|| "A".to_owned());
+        let known = self.out.cases.get(&case);
+        let view = known.and_then(|known| self.show.engine.view(&known.uid));
+        let sent = |fits: &dyn Fn(&Action) -> bool| {
+            known.and_then(|k| k.sent.iter().rev().find(|a| a.cancel_of.is_none() && fits(a))).cloned()
+        };
+        let command = match named("on") {
+            Some(action) => Some(sent(&|a| a.action == action).ok_or("no such action was sent")?.command_id),
+            None => None,
+        };
+        let digest = match (kind, named("digest")) {
+            (_, Some(digest)) => Some(digest),
+            (FeedbackKind::Approved | FeedbackKind::Rejected, None) => {
+                sent(&|a| a.kind == ActionKind::Approve).map(|a| a.digest)
+            }
+            _ => None,
+        };
+        let generation = named("generation").map(|n| n.parse().map_err(|_| "generation is no number")).transpose()?;
+        self.said += 1;
+        let observed = words.named.iter();
+        let observed = observed.filter_map(|(n, v)| n.strip_prefix("observed.").map(|f| (f.to_owned(), v.clone())));
+        let feedback = Feedback {
+            id: named("id").unwrap_or_else(|| format!("said-{}", self.said)),
+            tenant: "acme".into(),
+            case_uid: known.map(|k| k.uid).unwrap_or_default(),
+            generation: shutter::ids::Generation(generation.or(view.map(|v| v.generation.0)).unwrap_or(1)),
+            kind,
+            command_id: command,
+            digest,
+            claimed_actor: None,
+            at: named("at").map_or(Ok(now), |at| time(&at, now))?,
+            reason: named("reason"),
+            reference: named("reference"),
+            assignee: named("assignee"),
+            healthy: named("healthy").map(|word| word == "yes"),
+            observed: observed.collect(),
+            evidence: Vec::new(),
+        };
+        let said = SignedFeedback { feedback, actor, received_at: now };
+        let happened = self.show.engine.feedback(said).map_err(|e| e.to_string())?;
+        self.heard(happened);
+        Ok(())
+    }
+
+    fn show_case(&mut self, name: &str) -> Result<(), String> {
+        let known = self.out.cases.get(name).ok_or_else(|| format!("no case {name}"))?;
+        let now = self.show.engine.now();
+        match self.show.engine.view(&known.uid) {
+            None => self.out.say(now, format!("{name} isn't known")),
+            Some(view) => {
+                let commands: Vec<String> =
+                    view.commands.iter().map(|c| format!("{} {} {}", c.kind, c.action, c.state)).collect();
+                let line = format!(
+                    "{name}: {} detections of {} findings ({} open) by {}; detected {}; commands: {}",
+                    view.detections,
+                    view.findings,
+                    view.open_findings,
+                    view.sources.join(", "),
+                    view.detected_at,
+                    commands.join(", ")
+                );
+                self.out.say(now, line);
+                for entry in &view.timeline {
+                    self.out.say(entry.at, format!("  {}: {}", entry.actor, entry.what));
+                }
+            }
+        }
+        Ok(())
+    }
+}
