@@ -10,15 +10,25 @@
 mod asff;
 #[path = "formats/falco.rs"]
 mod falco;
+#[path = "formats/github.rs"]
+mod github;
 #[path = "formats/hostile.rs"]
 mod hostile;
+#[path = "formats/mapping.rs"]
+mod mapping;
 #[path = "formats/ocsf.rs"]
 mod ocsf;
+#[path = "formats/one_secret.rs"]
+mod one_secret;
 #[path = "formats/samples.rs"]
 mod samples;
+#[path = "formats/sarif.rs"]
+mod sarif;
 #[path = "formats/secrets.rs"]
 mod secrets;
 #[path = "formats/suricata.rs"]
 mod suricata;
+#[path = "formats/trivy.rs"]
+mod trivy;
 #[path = "formats/wazuh.rs"]
 mod wazuh;

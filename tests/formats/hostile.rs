@@ -25,6 +25,18 @@ const RECORDS: &[(&str, &str)] = &[
         r#"{"timestamp":"2026-03-01T10:00:00Z","rule":{"id":"1","level":7,"groups":["sca"]},"agent":{"name":"a"},"data":{"srcip":"10.0.0.1"}}"#,
     ),
     (
+        "trivy",
+        r#"{"SchemaVersion":2,"ArtifactName":"a","ArtifactType":"filesystem","Results":[{"Target":"go.mod","Class":"lang-pkgs","Type":"gomod","Vulnerabilities":[{"VulnerabilityID":"CVE-2026-1","PkgName":"p","CVSS":{"nvd":{"V3Score":7.5}}}]}]}"#,
+    ),
+    (
+        "sarif",
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[{"ruleId":"r","message":{"text":"m"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"f"},"region":{"startLine":1,"snippet":{"text":"x y"}}}}]}]}]}"#,
+    ),
+    (
+        "github",
+        r#"{"action":"created","alert":{"number":1,"secret_type":"t","secret":"s3cr3t-token"},"repository":{"full_name":"a/b"}}"#,
+    ),
+    (
         "suricata",
         r#"{"timestamp":"2026-03-01T10:00:00Z","event_type":"alert","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","alert":{"signature_id":1,"severity":2}}"#,
     ),

@@ -134,7 +134,7 @@ impl Artifact {
         resource.account = self.account.as_deref().map(Into::into);
         resource.repository = self.repository.as_deref().map(Into::into);
         let attributes = &mut finding.attributes;
-        if let Some(image) = image.as_ref().or(self.image.as_ref()) {
+        if let Some(image) = self.image.as_ref().or(image.as_ref()) {
             attributes.set(Attr::ImageName, &image.name);
             attributes.set_some(Attr::ImageDigest, image.digest.as_deref());
         }
