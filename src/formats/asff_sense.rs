@@ -2,7 +2,7 @@
 //!
 //! Not for reading fields (`asff.rs`).
 
-use super::asff::{Record, Resource};
+use super::asff_schema::{Record, Resource};
 use super::collect::unexpected;
 use super::json::Number;
 use super::reject::Reject;

@@ -17,8 +17,8 @@
 //! | `sarif/` | SARIF 2.1.0, by any tool |
 //! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
 //! | `mapping/` | formats that people define in a mapping file |
-//! | `asff.rs`, `asff_sense.rs` | AWS Security Hub, GuardDuty, Inspector, Macie: the fields; what they mean |
-//! | `ocsf.rs`, `ocsf_sense.rs` | OCSF findings (2001–2007): the fields; what they mean |
+//! | `asff.rs`, `asff_schema.rs`, `asff_sense.rs` | AWS Security Hub, GuardDuty, Inspector, Macie: reading; the fields; what they mean |
+//! | `ocsf.rs`, `ocsf_schema.rs`, `ocsf_sense.rs` | OCSF findings (2001–2007): reading; the fields; what they mean |
 //! | `wazuh.rs`, `wazuh_states.rs` | Wazuh alerts; vulnerability states of index and API |
 //! | `suricata.rs` | Suricata EVE: alerts and anomalies |
 //!
@@ -26,6 +26,7 @@
 //! its file and says why these. Secrets are replaced here, before anything else sees them.
 
 mod asff;
+mod asff_schema;
 mod asff_sense;
 mod collect;
 mod credential;
@@ -37,6 +38,7 @@ mod github;
 mod json;
 mod mapping;
 mod ocsf;
+mod ocsf_schema;
 mod ocsf_sense;
 mod open_wins;
 mod rating;

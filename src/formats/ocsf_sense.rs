@@ -3,7 +3,7 @@
 //! Not for reading fields (`ocsf.rs`).
 
 use super::json::Number;
-use super::ocsf::{Event, Info, Resource};
+use super::ocsf_schema::{Event, Info, Resource};
 use crate::finding::{Class, Severity, Status};
 
 /// `vendor/product`.

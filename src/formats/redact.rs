@@ -47,9 +47,7 @@ impl Redactor {
     pub fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut clean = String::new();
         let mut kept = 0;
-        let mut from = 0;
-        while let Some(found) = shapes::next(text, from) {
-            from = found.end.max(from + 1);
+        for found in shapes::Credentials::of(text) {
             let Some(secret) = text.get(found.start..found.end) else { continue };
             clean.push_str(text.get(kept..found.start).unwrap_or_default());
             clean.push_str(&self.hash_as(found.kind.unwrap_or(GENERIC), secret));

@@ -112,7 +112,7 @@ const SECRET_NAMES: &[&str] = &[
 
 /// The kind of a text that is one credential from its first to its last byte.
 pub(super) fn kind_of(text: &str) -> Option<&'static str> {
-    match next(text, 0) {
+    match Credentials::of(text).next() {
         Some(found) if found.start == 0 && found.end == text.len() => found.kind,
         _ => None,
     }
@@ -147,28 +147,60 @@ pub(super) fn worth_hiding(value: &str) -> bool {
             .contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// The first credential that begins at or after `from`.
-pub(super) fn next(text: &str, from: usize) -> Option<Found> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    let mut previous = from.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(b' ');
-    while let Some(byte) = bytes.get(at).copied() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let found = match byte {
-            b'-' if rest.starts_with(b"-----BEGIN ") => pem(text, at),
-            b'=' | b':' => assigned(text, at),
-            b'/' if rest.starts_with(b"//") && previous == b':' => user_info(text, at + 2),
-            b' ' => after_word(text, at),
-            _ if byte.is_ascii_alphanumeric() && !previous.is_ascii_alphanumeric() => token(text, at),
-            _ => None,
-        };
-        if found.is_some() {
-            return found;
-        }
-        previous = byte;
-        at += 1;
+/// The credentials of a text, one after the other.
+pub(super) struct Credentials<'t> {
+    text: &'t str,
+    at: usize,
+    /// No JWT begins before here: what is being read has been found to end without a full stop. Without this,
+    /// a long `eyJ-eyJ-eyJ-…` would be read to its end from each of its parts.
+    no_jwt_before: usize,
+}
+
+impl<'t> Credentials<'t> {
+    pub fn of(text: &'t str) -> Self {
+        Self { text, at: 0, no_jwt_before: 0 }
     }
-    None
+
+    fn jwt(&mut self, at: usize) -> Option<Found> {
+        if at < self.no_jwt_before || !self.text.get(at..)?.starts_with("eyJ") {
+            return None;
+        }
+        let found = jwt(self.text, at);
+        if found.is_none() {
+            self.no_jwt_before = run(self.text, at, Body::Dashed);
+        }
+        found
+    }
+}
+
+impl Iterator for Credentials<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        let (text, bytes) = (self.text, self.text.as_bytes());
+        let mut previous = self.at.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(b' ');
+        while let Some(byte) = bytes.get(self.at).copied() {
+            let at = self.at;
+            let rest = bytes.get(at..).unwrap_or_default();
+            let found = match byte {
+                b'-' if rest.starts_with(b"-----BEGIN ") => pem(text, at),
+                b'=' | b':' => assigned(text, at),
+                b'/' if rest.starts_with(b"//") && previous == b':' => user_info(text, at + 2),
+                b' ' => after_word(text, at),
+                _ if byte.is_ascii_alphanumeric() && !previous.is_ascii_alphanumeric() => {
+                    self.jwt(at).or_else(|| token(text, at))
+                }
+                _ => None,
+            };
+            if let Some(found) = found {
+                self.at = found.end.max(at + 1);
+                return Some(found);
+            }
+            previous = byte;
+            self.at += 1;
+        }
+        None
+    }
 }
 
 fn is_break(text: &str, at: usize) -> bool {
@@ -200,9 +232,6 @@ fn token(text: &str, at: usize) -> Option<Found> {
         if end - start_of_body >= *least && exact {
             return Some(Found { start: at, end, kind: Some(kind) });
         }
-    }
-    if rest.starts_with("eyJ") {
-        return jwt(text, at);
     }
     if rest.starts_with("hooks.slack.com/services/") {
         let start = at + "hooks.slack.com/services/".len();
@@ -337,8 +366,8 @@ fn after_word(text: &str, at: usize) -> Option<Found> {
 /// `https://name:secret@host`, or `https://token@host`. `at` is behind the slashes.
 fn user_info(text: &str, at: usize) -> Option<Found> {
     let rest = text.get(at..)?;
-    let end = rest.find(['/', '?', '#', ' ', '"', '\'', '<', '>', '\n']).unwrap_or(rest.len()).min(1024);
-    let info = rest.get(..end)?;
+    let end = rest.find(['/', '?', '#', ' ', '"', '\'', '<', '>', '\n']).unwrap_or(rest.len());
+    let info = crate::limits::cut(rest.get(..end)?, 4_096);
     let info = info.get(..info.rfind('@')?)?;
     let start = match info.find(':') {
         Some(colon) => colon + 1,
@@ -369,5 +398,8 @@ fn wordless(value: &str) -> bool {
 
 /// A value behind a name may have a shape of its own; then that is its kind everywhere.
 fn kind_of_value(value: &str) -> Option<&'static str> {
-    token(value, 0).filter(|found| found.start == 0 && found.end == value.len()).and_then(|found| found.kind)
+    token(value, 0)
+        .or_else(|| value.starts_with("eyJ").then(|| jwt(value, 0)).flatten())
+        .filter(|found| found.start == 0 && found.end == value.len())
+        .and_then(|found| found.kind)
 }

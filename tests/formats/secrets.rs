@@ -126,6 +126,13 @@ fn a_secret_at_a_field_limit_is_not_cut_into_sight() {
     }
 }
 
+#[test]
+fn a_hostile_text_is_scanned_once() {
+    // From each of its parts to its end would be 10^12 steps.
+    let text = "eyJ-".repeat(1_000_000);
+    assert_eq!(Redactor::new(b"site").scrub(&text), text);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
