@@ -188,3 +188,15 @@ fn the_policy_names_only_people_whom_the_catalog_knows() {
     assert!(found[1].starts_with("p.yaml:4:3: error: `a` needs 2 people, and the catalog knows 1"), "{found:#?}");
     assert!(compiled.policy.is_none());
 }
+
+#[test]
+fn an_entry_without_an_age_is_stale() {
+    let text = "catalog: shutter/1\nteams: {a: {members: [x]}}\npeople: {x: {}}\naccounts: {'1': {owner: a}}\n";
+    let (catalog, warnings) = Catalog::compile(&[("c.yaml", text)]).expect("only a warning");
+    assert_eq!(warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["no-age"]);
+    let context = Context::default();
+    let mut f = finding(Class::Secret, "x");
+    f.resource.account = Some("1".into());
+    let found = catalog.owner(&order(&[OwnerStep::Account]), &Facts { finding: &f, context: &context }, now());
+    assert!(found.is_some_and(|owner| owner.stale && owner.source == "account"));
+}

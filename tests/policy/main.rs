@@ -6,11 +6,13 @@
 //! | `mistakes.rs` | is every mistake told, at its place, with the next step |
 //! | `matching.rs` | three-valued logic; which rule is taken |
 //! | `catalog.rs` | context, owners, people |
+//! | `check.rs` | `shutter check` as a command |
 
 // Clippy doesn't see that functions beside the tests are tests' own.
 #![allow(clippy::panic)]
 
 mod catalog;
+mod check;
 mod matching;
 mod mistakes;
 mod reference;

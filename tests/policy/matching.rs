@@ -68,6 +68,8 @@ fn has_known(predicate: &Predicate) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn never_both_a_match_and_its_negation(p in predicates(), f in findings()) {
         let context = Context::default();

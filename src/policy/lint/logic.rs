@@ -114,3 +114,87 @@ fn meet(one: Range, other: Range) -> bool {
         (Range::Between { at_least: a, below: b }, Range::Between { at_least: c, below: d }) => a < d && c < b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::facts::{Context, Facts};
+    use crate::finding::{Class, Exposure, ExposureKind, Finding, Severity};
+    use crate::policy::glob::Pattern;
+    use crate::policy::predicate::Truth;
+    use crate::time::EventTime;
+
+    fn predicates() -> impl Strategy<Value = Predicate> {
+        let pattern = prop::sample::select(vec!["a", "ab", "a*", "*b", "b", "*"]);
+        let texts = prop::collection::vec(pattern, 1..3);
+        let text = (prop::sample::select(vec![Field::Rule, Field::Environment]), texts).prop_map(|(field, texts)| {
+            Predicate::Text { field, any_of: texts.into_iter().map(Pattern::new).collect() }
+        });
+        let severity = prop::sample::subsequence(Severity::ALL.to_vec(), 1..4).prop_map(Predicate::Severity);
+        let number = (0..4_i32, 1..4_i32).prop_map(|(from, length)| Predicate::Number {
+            field: Field::Confidence,
+            any_of: vec![match length {
+                1 => Range::Exactly(f64::from(from)),
+                _ => Range::Between { at_least: f64::from(from), below: f64::from(from + length) },
+            }],
+        });
+        let exposure = (0..4_usize, any::<bool>()).prop_filter("not empty", |(ways, none)| *ways > 0 || *none);
+        let exposure = exposure.prop_map(|(ways, none)| {
+            let any_of = ExposureKind::ALL.iter().copied().take(ways).collect();
+            Predicate::Exposure { any_of, none }
+        });
+        let known = prop::sample::select(vec![Field::Environment, Field::Confidence]).prop_map(Predicate::Known);
+        let leaf = prop_oneof![text, severity, number, exposure, known, Just(Predicate::Always)];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 1..3).prop_map(Predicate::All),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(Predicate::Any),
+                inner.prop_map(|p| Predicate::Not(Box::new(p))),
+            ]
+        })
+    }
+
+    /// A finding for each combination of the values that the predicates speak of.
+    fn findings() -> Vec<Finding> {
+        let mut all = Vec::new();
+        let ways: Exposure = ExposureKind::ALL.iter().copied().skip(1).take(2).collect();
+        for rule in ["a", "ab", "cb"] {
+            for environment in [None, Some("b"), Some("ab")] {
+                for severity in [Severity::Low, Severity::High] {
+                    for confidence in [None, Some(1), Some(3)] {
+                        for exposure in [None, Some(Exposure::NONE), Some(ways)] {
+                            let mut f = Finding::new("test", Class::Secret, rule, EventTime::from_millis(0));
+                            f.environment = environment.map(Into::into);
+                            (f.severity, f.confidence, f.exposure) = (severity, confidence, exposure);
+                            all.push(f);
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+        /// A yes is certain: a lint never calls a rule unreachable that some finding reaches.
+        #[test]
+        fn what_follows_by_form_follows_for_every_finding(p in predicates(), q in predicates()) {
+            let follows = implies(&p, &q, &mut Fuel(4_000));
+            let excluded = refutes(&p, &q, &mut Fuel(4_000));
+            if follows || excluded {
+                let context = Context::default();
+                for f in findings() {
+                    let facts = Facts { finding: &f, context: &context };
+                    if p.matches(&facts) {
+                        prop_assert!(!follows || q.matches(&facts), "{} | {}", p, q);
+                        prop_assert!(!excluded || q.truth(&facts) == Truth::No, "{} | {}", p, q);
+                    }
+                }
+            }
+        }
+    }
+}
