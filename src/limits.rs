@@ -55,6 +55,16 @@ pub const MATCH_DEPTH: usize = 12;
 pub const MATCH_NODES: usize = 1_000;
 /// Errors told of one policy or catalog; who mends these sees the next.
 pub const DIAGNOSTICS: usize = 200;
+/// Largest single text or byte string that a length in Avro data may ask for: a dead letter holds a record whole, and some room.
+pub const AVRO_VALUE_BYTES: usize = 2 * RECORD_BYTES;
+/// Types in a schema from a registry, references followed: ours have a few hundred.
+pub const SCHEMA_NODES: usize = 4_096;
+/// Levels of records in such a schema: ours have four.
+pub const SCHEMA_DEPTH: usize = 32;
+/// Largest answer of a Schema Registry: our largest schema is about 40 KiB.
+pub const REGISTRY_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// Schema ids remembered per instance, known and unknown ones each; a sender's invented ids can't fill memory.
+pub const REGISTRY_IDS: usize = 1_024;
 
 /// The longest start of `text` that is at most `bytes` long and ends between characters.
 pub fn cut(text: &str, bytes: usize) -> &str {

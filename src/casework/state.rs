@@ -365,6 +365,7 @@ pub struct Case {
     /// Number of the last command, so that no two are alike.
     pub sequence: u32,
     /// Findings beyond the limit: counted only.
+    #[serde(with = "crate::wire::long")]
     pub overflow: u64,
     /// The last entries of its story.
     pub timeline: Vec<TimelineEntry>,
@@ -386,6 +387,7 @@ pub struct FindingState {
     /// Last observation of the exposure being there.
     pub last_open: Option<EventTime>,
     /// Detections it stands for.
+    #[serde(with = "crate::wire::long")]
     pub count: u64,
     /// The whole finding, while the case may need it.
     pub finding: Option<Finding>,

@@ -97,6 +97,28 @@ pub fn read_token(file: &Path) -> Result<String, SecretError> {
     Ok(token.to_owned())
 }
 
+/// A password that another system chose, so of any length: the file's text without the end of its line.
+pub fn read_password(file: &Path) -> Result<String, SecretError> {
+    let bytes = read_private(file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::wrong(file, "not text; expected a password"))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.contains(char::is_control) {
+        return Err(SecretError::wrong(file, "expected one line with a password"));
+    }
+    Ok(password.to_owned())
+}
+
+/// A secret of bytes, at least `shortest` of them; white space at the end doesn't count.
+pub fn read_secret(file: &Path, shortest: usize) -> Result<Vec<u8>, SecretError> {
+    let secret = read_private(file)?.trim_ascii_end().to_vec();
+    if secret.len() < shortest {
+        let problem =
+            format!("{} bytes; expected at least {shortest}, such as `openssl rand -hex 32` makes", secret.len());
+        return Err(SecretError::wrong(file, problem));
+    }
+    Ok(secret)
+}
+
 fn read_private(file: &Path) -> Result<Vec<u8>, SecretError> {
     let opened = File::open(file).map_err(SecretError::io(file))?;
     let metadata = opened.metadata().map_err(SecretError::io(file))?;

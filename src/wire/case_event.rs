@@ -42,6 +42,7 @@ pub struct FindingEvent {
     /// The grouping key, readable: `field=value` in the rule's order.
     pub group_key: Vec<String>,
     /// How many repeats this record stands for, at least 1.
+    #[serde(with = "crate::wire::long")]
     pub count: u64,
     /// Observation time of the last of the row.
     pub last_observed: EventTime,

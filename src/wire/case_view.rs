@@ -132,6 +132,7 @@ pub struct CaseView {
     /// All findings of the case.
     pub findings: u32,
     /// Detections it stands for, repeats included.
+    #[serde(with = "crate::wire::long")]
     pub detections: u64,
     /// Sources that reported on it.
     pub sources: Vec<SmolStr>,

@@ -57,6 +57,7 @@ pub struct DeadLetter {
     /// SHA-256 of the input in hex.
     pub payload_digest: String,
     /// Size of the input in bytes.
+    #[serde(with = "crate::wire::long")]
     pub payload_bytes: u64,
     /// Whether `payload` is left out (too large for the topic): fetch it by topic, partition, offset.
     pub by_reference: bool,

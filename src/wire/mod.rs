@@ -14,15 +14,28 @@
 //! with null, first; maps are `BTreeMap`s, so that the same record always gives the same bytes.
 
 mod action;
+mod avro;
 mod case_event;
 mod case_view;
+mod codec;
 mod dead_letter;
+mod error;
 mod feedback;
+pub mod long;
 mod receipt;
+mod registry;
+mod registry_client;
+pub mod schemas;
 
 pub use action::{Action, ActionKind, OpenC2, OwnerRef, Target};
+pub use avro::Version;
 pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, RulesStamp};
 pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, Deadlines, TimelineEntry};
+pub use codec::{Codec, Encoding};
 pub use dead_letter::{DeadLetter, RejectCode};
+pub use error::WireError;
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
 pub use receipt::{MatchedRule, Reason, Receipt};
+pub use registry::{Registry, Subject, subjects};
+pub use registry_client::{Client, RegistryError};
+pub use schemas::{Carrier, Schemas, WireRecord};
