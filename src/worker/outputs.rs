@@ -11,22 +11,22 @@ use crate::intake::{Rejected, Visibility};
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Record, Send, Topic, TopicPartition};
 use crate::time::WallTime;
-use crate::wire::{Action, CaseEvent, CaseView, Codecs, DeadLetter, Receipt, RejectCode, WireError, cloud_events};
+use crate::wire::{Action, CaseEvent, CaseView, Codec, DeadLetter, Receipt, RejectCode, WireError, cloud_events};
 
 /// What goes where.
 #[derive(Clone)]
 pub struct Outputs {
     topics: Arc<Topics>,
     counts: Counts,
-    codecs: Arc<Codecs>,
+    codec: Codec,
     sources: BTreeMap<Topic, String>,
 }
 
 impl Outputs {
     /// From the installation's topics.
-    pub fn new(topics: Arc<Topics>, counts: Counts, codecs: Arc<Codecs>) -> Self {
+    pub fn new(topics: Arc<Topics>, counts: Counts, codec: Codec) -> Self {
         let sources = topics.detections.iter().map(|(source, topic)| (topic.clone(), source.clone())).collect();
-        Self { topics, counts, codecs, sources }
+        Self { topics, counts, codec, sources }
     }
 
     /// Source of a detections topic.
@@ -84,7 +84,7 @@ impl Outputs {
         Ok(Send {
             to: self.case_events(partition_of(&event.key.0, self.work_partitions())),
             key: event.key.to_string().into_bytes(),
-            value: Some(self.codecs.case_event(event)?),
+            value: Some(self.codec.encode(event)?),
             headers: Vec::new(),
         })
     }
@@ -97,7 +97,7 @@ impl Outputs {
     /// Reads a case event; the error names the place.
     pub fn read_case_event(&self, record: &Record) -> Result<CaseEvent, String> {
         let bytes = record.value.as_deref().ok_or("a case event without a value")?;
-        self.codecs.read_case_event(bytes).map_err(|e| e.to_string())
+        self.codec.decode(bytes).map_err(|e| e.to_string())
     }
 
     /// An action.
@@ -106,7 +106,7 @@ impl Outputs {
         Ok(Send {
             to: self.out(topic, &action.case_uid.0),
             key: action.case_uid.to_string().into_bytes(),
-            value: Some(self.codecs.action(topic, action)?),
+            value: Some(self.codec.encode(action)?),
             headers: cloud_events::action(action),
         })
     }
@@ -116,7 +116,7 @@ impl Outputs {
         Ok(Send {
             to: self.out(&self.topics.audit, &receipt.case_uid.0),
             key: receipt.case_uid.to_string().into_bytes(),
-            value: Some(self.codecs.receipt(&self.topics.audit, receipt)?),
+            value: Some(self.codec.encode(receipt)?),
             headers: cloud_events::receipt(receipt),
         })
     }
@@ -124,7 +124,7 @@ impl Outputs {
     /// A case's view; `None` = forgotten.
     pub fn view(&self, uid: &CaseUid, view: Option<&CaseView>) -> Result<Send, WireError> {
         let headers = view.map(cloud_events::case_view).unwrap_or_default();
-        let value = view.map(|v| self.codecs.case_view(&self.topics.cases, v)).transpose()?;
+        let value = view.map(|v| self.codec.encode(v)).transpose()?;
         Ok(Send { to: self.out(&self.topics.cases, &uid.0), key: uid.to_string().into_bytes(), value, headers })
     }
 
@@ -137,7 +137,7 @@ impl Outputs {
         Ok(Send {
             to: self.out(topic, &rejected.spread),
             key: rejected.key.clone(),
-            value: Some(self.codecs.dead_letter(topic, &rejected.letter)?),
+            value: Some(self.codec.encode(&rejected.letter)?),
             headers: cloud_events::dead_letter(&rejected.letter),
         })
     }

@@ -1,0 +1,21 @@
+//! HTTP: metrics and health on every log; with the embedded log, detections and feedback in, actions out.
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /healthz`, `GET /readyz`, `GET /metrics` | alive; restored; Prometheus text |
+//! | `POST /v1/detections/{source}` | one record, or lines of them (`application/x-ndjson`) |
+//! | `POST /v1/feedback` | one answer, as JSON |
+//! | `GET /v1/cases`, `GET /v1/cases/{uid}` | cases of the partitions owned here |
+//! | `GET /v1/actions/{kind}` | actions from an offset on, with long poll |
+//!
+//! Binds to this machine unless told otherwise, and asks for a bearer token when it doesn't. Not for
+//! deciding anything: what comes in is appended to the log, what goes out is read from it.
+
+mod actions;
+mod answer;
+mod cases;
+mod health;
+mod post;
+mod server;
+
+pub use server::{Http, HttpError, serve};

@@ -1,0 +1,105 @@
+//! The router, the token, the limits, and the life of the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use super::answer::Problem;
+use super::{actions, cases, health, post as posts};
+use crate::limits::RECORD_BYTES;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::topics::Topics;
+use crate::wire::Codec;
+use crate::worker::Shared;
+
+/// Largest body: two of the largest records.
+const BODY_BYTES: usize = 2 * RECORD_BYTES;
+
+/// What the handlers share.
+pub struct Http {
+    /// Views and readiness.
+    pub shared: Arc<Shared>,
+    /// Names of topics.
+    pub topics: Arc<Topics>,
+    /// Reads actions.
+    pub codec: Codec,
+    /// The embedded log; none on Kafka, where detections and feedback go to topics.
+    pub embedded: Option<EmbeddedLog>,
+    /// Bearer token that every request but the health checks must bring.
+    pub token: Option<String>,
+}
+
+/// Why the server can't serve.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address can't be used.
+    #[error("can't listen on {address}: {error}; set `http.listen` to a free address")]
+    Listen {
+        /// Address.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It failed while serving.
+    #[error("HTTP: {0}")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Binds, tells the address, and serves until `stop` is done.
+///
+/// # Errors
+/// Where the address can't be used.
+pub async fn serve(
+    http: Arc<Http>,
+    address: SocketAddr,
+    bound: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), HttpError> {
+    let listener = TcpListener::bind(address).await.map_err(|error| HttpError::Listen { address, error })?;
+    bound(listener.local_addr()?);
+    axum::serve(listener, router(http)).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
+
+fn router(http: Arc<Http>) -> Router {
+    let guarded = Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/v1/detections/{source}", post(posts::detections))
+        .route("/v1/feedback", post(posts::feedback))
+        .route("/v1/cases", get(cases::list))
+        .route("/v1/cases/{uid}", get(cases::show))
+        .route("/v1/actions/{kind}", get(actions::read))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&http), ask_token));
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .merge(guarded)
+        .fallback(|| async { Problem::not_found("no such path; see the README, HTTP") })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(http)
+}
+
+async fn ask_token(State(http): State<Arc<Http>>, request: Request, next: Next) -> Response {
+    let Some(token) = &http.token else { return next.run(request).await };
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let bearer = given.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
+    if same(bearer.as_bytes(), token.as_bytes()) {
+        return next.run(request).await;
+    }
+    let message = "send the header `Authorization: Bearer <token>`";
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response()
+}
+
+/// In a time that depends on neither's content.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    use sha2::{Digest, Sha256};
+    let differences = Sha256::digest(a).iter().zip(Sha256::digest(b)).fold(0u8, |all, (x, y)| all | (x ^ y));
+    differences == 0
+}
