@@ -38,12 +38,20 @@ pub enum Command {
     /// Show the findings in a file of detections.
     #[command(after_help = exit::help(super::normalize::EXAMPLES))]
     Normalize(super::normalize::Args),
+    /// Run: detections in, routed actions out, until it is told to stop.
+    #[command(after_help = exit::help(super::run::EXAMPLES))]
+    Run(super::run::Args),
 }
 
 impl Command {
     fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
+        if let Self::Run(args) = &self {
+            // Its configuration says how to log.
+            return super::run::run(args, log);
+        }
         log.start(LogFormat::default(), DEFAULT_LEVEL);
         match self {
+            Self::Run(_) => unreachable!("handled above"),
             Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
         }

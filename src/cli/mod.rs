@@ -8,6 +8,7 @@
 //! | `input.rs` | record files, as a stream of records |
 //! | `check.rs` | `shutter check` |
 //! | `normalize.rs` | `shutter normalize` |
+//! | `run.rs` | `shutter run` |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
@@ -19,5 +20,6 @@ mod frame;
 pub mod input;
 pub mod logging;
 mod normalize;
+mod run;
 
 pub use frame::{Cli, Command, main};

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, Keyring, KeyringError, WireError};
+use super::feedback::FeedbackReader;
 use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
 
 /// Most bytes of one partition of an output topic of the embedded log.
@@ -142,8 +143,7 @@ impl Assembled {
             redactor: Redactor::new(&site_key(config, kind)?),
             partitions: outputs.work_partitions(),
             dead_letter_bytes: crate::limits::RECORD_BYTES + 2 * crate::log::topics::DEAD_LETTER_ROOM,
-            keyring: Arc::clone(&keyring),
-            codec: codec.clone(),
+            feedback: Arc::new(FeedbackReader::new(codec.clone(), Arc::clone(&keyring))),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
         site.start_from = match config.start_from {
@@ -228,14 +228,18 @@ fn check_topology(config: &kafka::KafkaConfig, topics: &Topics, config_file: &st
     Err(AssembleError::Topology(format!("the topics are not as they must be:\n{}", lines.join("\n"))))
 }
 
-fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), AssembleError> {
+/// Reads and compiles the rules that the configuration names.
+///
+/// # Errors
+/// Files that can't be read, or rules with errors.
+pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), AssembleError> {
     let policy_path = config.policy.as_deref().ok_or_else(|| missing("policy"))?;
     let policy_sources = read(policy_path, "policy")?;
     let catalog_sources = match &config.catalog {
         Some(path) => read(path, "catalog")?,
         None => Sources::default(),
     };
-    let broken = |what: &'static str| move |report: Report| AssembleError::Rules { what, rendered: report.to_string() };
+    let broken = |what: &'static str| move |report: Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) };
     let (policy, mut warnings) = Policy::compile(policy_sources.clone()).map_err(broken("the policy"))?;
     let (catalog, more) = Catalog::compile(catalog_sources.clone()).map_err(broken("the catalog"))?;
     warnings.extend(more);
@@ -250,7 +254,7 @@ fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Assembl
 }
 
 fn read(path: &Path, what: &'static str) -> Result<Sources, AssembleError> {
-    Sources::read(path).map_err(|error| AssembleError::File { what, path: path.to_path_buf(), error })
+    crate::policy::files::read(path).map_err(|error| AssembleError::Rules { what, rendered: error.to_string() })
 }
 
 fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {

@@ -4,10 +4,12 @@
 //! | file | what |
 //! |---|---|
 //! | `assemble` | configuration → parts |
+//! | `feedback` | bytes and headers → feedback and its sender |
 //! | `running` | workers as threads; stopping them |
 
 mod assemble;
+mod feedback;
 mod running;
 
-pub use assemble::{AssembleError, Assembled, Backing, Options};
+pub use assemble::{AssembleError, Assembled, Backing, EMBEDDED_COUNTS, Options, rules};
 pub use running::{Running, Stopped};

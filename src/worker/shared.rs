@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 
+use super::announce::Announcement;
 use super::transaction::Done;
 use crate::casework::Enforcement;
 use crate::ids::CaseUid;
@@ -33,6 +34,7 @@ pub struct Shared {
     pub start_from_first_start: bool,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    announcement: Mutex<Option<Announcement>>,
     views: DashMap<CaseUid, (i32, CaseView)>,
     parts: Mutex<BTreeMap<i32, Standing>>,
     rules: Mutex<Option<(Rules, Enforcement)>>,
@@ -45,6 +47,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             start_from_first_start,
             metrics,
+            announcement: Mutex::new(None),
             views: DashMap::new(),
             parts: Mutex::new(BTreeMap::new()),
             rules: Mutex::new(None),
@@ -77,6 +80,15 @@ impl Shared {
     /// Rules and kill switch that intake works under.
     pub fn rules(&self) -> Option<(Rules, Enforcement)> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Leaves rules for a worker to announce: files have changed.
+    pub fn announce(&self, announcement: Announcement) {
+        *self.announcement.lock().unwrap_or_else(PoisonError::into_inner) = Some(announcement);
+    }
+
+    pub(super) fn take_announcement(&self) -> Option<Announcement> {
+        self.announcement.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn set_rules(&self, rules: &Rules, enforcement: Enforcement) {

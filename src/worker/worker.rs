@@ -160,6 +160,7 @@ impl Worker {
     /// As [`Self::run`].
     pub fn turn(&mut self) -> Result<(), WorkerError> {
         self.read_control()?;
+        self.announce_reloaded()?;
         self.restore_slices()?;
         let polled = match self.log.poll(self.next_want()) {
             Ok(polled) => polled,
@@ -264,6 +265,23 @@ impl Worker {
             self.read_control()?;
         }
         self.await_rules()
+    }
+
+    /// Rules that were read again from files. A refusal leaves the running ones in force.
+    fn announce_reloaded(&mut self) -> Result<(), WorkerError> {
+        let Some(announcement) = self.shared.take_announcement() else { return Ok(()) };
+        match announcement.records(&self.book, &self.outputs, (self.clock)()) {
+            Ok(sends) if sends.is_empty() => Ok(()),
+            Ok(sends) => {
+                self.in_transaction(&sends)?;
+                tracing::info!(policy = %announcement.stamp.policy, catalog = %announcement.stamp.catalog, "new rules announced");
+                self.read_control()
+            }
+            Err(refusal) => {
+                tracing::error!(%refusal, "the reload is refused; the running rules stay in force");
+                Ok(())
+            }
+        }
     }
 
     /// No work before the rules are known.

@@ -1,0 +1,176 @@
+//! `shutter run`: the main job, until it is told to stop.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+
+use super::exit;
+use super::logging::LogFlags;
+use crate::clock;
+use crate::config::Config;
+use crate::http::{self, Http};
+use crate::log::embedded::{EmbeddedLog, Trimmed};
+use crate::service::{self, Assembled, Backing, Options, Running, Stopped};
+use crate::worker::Shared;
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Example:
+  shutter run --config deploy/embedded.yaml
+  SHUTTER_HTTP__LISTEN=127.0.0.1:9000 shutter run --config deploy/kafka.yaml
+
+Signals: SIGTERM and SIGINT stop it after the open transaction; SIGHUP reads policy and catalog again
+(it also looks at the files every few seconds).";
+
+/// How often files of policy and catalog are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often the embedded log is trimmed.
+const TRIM: Duration = Duration::from_secs(30);
+/// How long open HTTP requests may still take when stopping.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What the command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The configuration; see docs/configuration.md.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs until a signal, or until a worker can't go on.
+///
+/// # Errors
+/// A configuration that can't be used, or the cause why a worker stopped.
+pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&args.config)?;
+    flags.start(config.logging.format, &config.logging.level);
+    let options = Options { clock: clock::system(), config_file: args.config.display().to_string() };
+    let assembled = Assembled::new(&config, options)?;
+    for warning in &assembled.warnings {
+        tracing::warn!("{warning}");
+    }
+    let token = config.http.token_file.as_deref().map(crate::config::read_token).transpose()?;
+    let Assembled { setups, shared, topics, codec, backing, .. } = assembled;
+    let embedded = match &backing {
+        Backing::Embedded(log) => Some(log.clone()),
+        Backing::Kafka(_) => None,
+    };
+    let http = Arc::new(Http { shared: Arc::clone(&shared), topics, codec, embedded: embedded.clone(), token });
+    let workers = setups.len();
+    let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
+    tracing::info!(workers, tenant = %config.tenant, ceiling = %config.ceiling, "shutter runs");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let server = runtime.spawn(http::serve(
+        http,
+        config.http.listen,
+        |address| tracing::info!(%address, "HTTP listens"),
+        { let stop = Arc::clone(&stop); async move { stop.notified().await } },
+    ));
+    let asked = runtime.spawn(signals(config.clone(), Arc::clone(&shared)));
+    let outcome = watch(&running, &asked, &server, embedded.as_ref(), &shared);
+    stop.notify_one();
+    let ended = running.stop();
+    runtime.shutdown_timeout(GOODBYE);
+    let failed = ended.into_iter().find_map(|stopped| stopped.outcome.err());
+    match outcome.and(failed.map_or(Ok(()), |error| Err(error.into()))) {
+        Ok(()) => {
+            tracing::info!("stopped in good order");
+            Ok(ExitCode::from(exit::OK))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits for a signal, a worker or the server to end; trims the embedded log meanwhile.
+fn watch(
+    running: &Running,
+    asked: &tokio::task::JoinHandle<anyhow::Result<()>>,
+    server: &tokio::task::JoinHandle<Result<(), http::HttpError>>,
+    embedded: Option<&EmbeddedLog>,
+    shared: &Arc<Shared>,
+) -> anyhow::Result<()> {
+    let mut trimmed = clock::instant();
+    loop {
+        if let Some(Stopped { thread, outcome }) = running.wait(Duration::from_millis(200)) {
+            return outcome.with_context(|| format!("worker {thread} stopped"));
+        }
+        if asked.is_finished() {
+            return Ok(());
+        }
+        if server.is_finished() && !shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+            anyhow::bail!("the HTTP server stopped: is `http.listen` free? See the lines above");
+        }
+        if let Some(log) = embedded.filter(|_| trimmed.elapsed() > TRIM) {
+            trimmed = clock::instant();
+            match log.trim() {
+                Ok(Trimmed::More | Trimmed::All) => {}
+                Err(error) => tracing::warn!(%error, "the embedded log could not be trimmed"),
+            }
+        }
+    }
+}
+
+/// Ends at SIGTERM or SIGINT; SIGHUP, or a changed file, reads the rules again.
+async fn signals(config: Config, shared: Arc<Shared>) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    let mut hup = signal(SignalKind::hangup())?;
+    let mut look = tokio::time::interval(LOOK);
+    let mut seen = fingerprint(&config);
+    loop {
+        tokio::select! {
+            _ = term.recv() => return Ok(()),
+            _ = int.recv() => return Ok(()),
+            _ = hup.recv() => reload(&config, &shared),
+            _ = look.tick() => {
+                let now = fingerprint(&config);
+                if now != seen {
+                    seen = now;
+                    reload(&config, &shared);
+                }
+            }
+        }
+    }
+}
+
+fn reload(config: &Config, shared: &Shared) {
+    match service::rules(config) {
+        Ok((_, announcement, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            shared.announce(announcement);
+        }
+        Err(error) => tracing::error!("the reload is refused as a whole; the running rules stay in force: {error}"),
+    }
+}
+
+/// Names, sizes and times of the files of policy and catalog.
+fn fingerprint(config: &Config) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let mut files = Vec::new();
+    for root in [config.policy.as_deref(), config.catalog.as_deref()].into_iter().flatten() {
+        collect(root, &mut files, 0);
+    }
+    files.sort();
+    files
+}
+
+fn collect(path: &Path, files: &mut Vec<(PathBuf, u64, Option<SystemTime>)>, depth: usize) {
+    let Ok(about) = std::fs::metadata(path) else { return };
+    if about.is_file() {
+        files.push((path.to_path_buf(), about.len(), about.modified().ok()));
+    } else if depth < 8
+        && let Ok(entries) = std::fs::read_dir(path)
+    {
+        for entry in entries.flatten() {
+            collect(&entry.path(), files, depth + 1);
+        }
+    }
+}
