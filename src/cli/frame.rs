@@ -45,13 +45,12 @@ pub enum Command {
 
 impl Command {
     fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
-        if let Self::Run(args) = &self {
-            // Its configuration says how to log.
-            return super::run::run(args, log);
+        // A command with a configuration logs as that says.
+        if !matches!(self, Self::Run(_)) {
+            log.start(LogFormat::default(), DEFAULT_LEVEL);
         }
-        log.start(LogFormat::default(), DEFAULT_LEVEL);
         match self {
-            Self::Run(_) => unreachable!("handled above"),
+            Self::Run(args) => super::run::run(&args, log),
             Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
         }
