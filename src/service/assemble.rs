@@ -17,6 +17,7 @@ use crate::log::kafka::KafkaLog;
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Log, LogError, embedded, kafka};
 use crate::metrics::Metrics;
+use crate::policy::report::Colour;
 use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, Keyring, KeyringError, WireError};
@@ -268,7 +269,7 @@ fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {
         }
         None => Arc::new(Format::parse(&source.format).map_err(|e| bad(e.to_string()))?),
     };
-    Ok(Source { name: source.name.clone(), decoder, secret_bearing: source.secret_bearing })
+    Ok(Source { name: source.name.clone(), decoder, secret_bearing: source.bears_secrets() })
 }
 
 /// The key that replaces secrets by hashes. Made at the first start of an embedded installation; on Kafka

@@ -19,7 +19,7 @@ use crate::log::{LogError, Offset, Record, Send, TopicPartition};
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, CaseEvent, CaseEventKind, CaseView, RejectCode, RulesStamp};
+use crate::wire::{ActionKind, WireError, CaseEvent, CaseEventKind, CaseView, RejectCode, RulesStamp};
 
 /// How often a full send queue is waited for.
 const SEND_TRIES: u32 = 200;
@@ -131,7 +131,10 @@ impl Worker {
             sends.push(send);
             Ok::<(), Attempt>(())
         };
-        for record in records.iter().filter(|r| self.outputs.is_case_events(&r.from.topic)) {
+        for record in records {
+            if !self.outputs.is_case_events(&record.from.topic) {
+                continue;
+            }
             let place = (record.from.partition, record.offset);
             if self.poison.records.contains(&place) {
                 let why = "the program stumbled over this record: a defect of ours. Report it with this record, then replay it";
@@ -230,7 +233,7 @@ impl Worker {
         positions: &mut BTreeMap<TopicPartition, Offset>,
     ) -> Result<(), Attempt> {
         let outputs = &self.outputs;
-        let mut push = |send: Result<Send, _>| send.map(|send| sends.push(send)).map_err(encode_error);
+        let mut push = |send: Result<Send, WireError>| send.map(|send| sends.push(send)).map_err(encode_error);
         for routed in &intake.events {
             push(outputs.case_event(&routed.event))?;
         }
@@ -254,14 +257,8 @@ impl Worker {
         for (partition, ready) in self.ready().filter(|(_, r)| r.casework.is_dirty()) {
             let changelog = outputs.changelog(partition);
             for (key, now) in ready.casework.changes() {
-                let value = self.state.encode(now).map_err(encode_error);
-                push(value.map(|value| Send {
-                    to: changelog.clone(),
-                    key: super::part::key_text(key),
-                    value,
-                    headers: Vec::new(),
-                })
-                .map_err(|_| "a state record can't be written".to_owned()))?;
+                let (to, key) = (changelog.clone(), super::part::key_text(key));
+                push(self.state.encode(now).map(|value| Send { to, key, value, headers: Vec::new() }))?;
             }
             for (uid, view) in ready.casework.views() {
                 push(outputs.view(&uid, view.as_ref()))?;
