@@ -22,7 +22,7 @@ use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, Keyring, KeyringError, WireError};
 use super::feedback::FeedbackReader;
-use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
+use crate::worker::{Announcement, Meter, Outputs, Setup, Shared, StateCodec};
 
 /// Most bytes of one partition of an output topic of the embedded log.
 const EMBEDDED_PARTITION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -133,10 +133,10 @@ impl Assembled {
         let kind = config.log.kind.ok_or_else(|| AssembleError::Setting("`log.kind` is missing: embedded or kafka".to_owned()))?;
         let counts = if kind == LogKind::Embedded { EMBEDDED_COUNTS } else { config.topics.partitions };
         let topics = Arc::new(Topics::new(&config.topics.prefix, config.sources.iter().map(|s| s.name.as_str())));
-        let codec = codec(config, &topics)?;
+        let codec = codec_of(config, &topics)?;
         let keyring = Arc::new(Keyring::from_config(&config.feedback_keys)?);
-        let metrics = Arc::new(Metrics::new(&rules));
-        let shared = Arc::new(Shared::new(Arc::clone(&metrics), config.start_from == StartFrom::Now));
+        let metrics: Arc<dyn Meter> = Arc::new(Metrics::new(&rules));
+        let shared = Arc::new(Shared::new(metrics, config.start_from == StartFrom::Now));
         let outputs = Outputs::new(Arc::clone(&topics), counts, codec.clone());
         let settings = Settings {
             tenant: config.tenant.clone(),

@@ -12,9 +12,9 @@ use super::announce::Announcement;
 use super::transaction::Done;
 use crate::casework::Enforcement;
 use crate::ids::CaseUid;
-use crate::metrics::{Metrics, Observation, Waiting};
+use crate::metrics::{Observation, Waiting};
 use crate::policy::Rules;
-use crate::time::Span;
+use crate::time::{Span, WallTime};
 use crate::wire::CaseView;
 
 /// Where a partition stands.
@@ -26,6 +26,22 @@ pub enum Standing {
     Ready,
 }
 
+/// Counts what has happened; called only after a commit.
+pub trait Meter: Send + Sync {
+    /// One thing that happened outside of a transaction: a partition came or went.
+    fn observe(&self, observation: &Observation);
+    /// A transaction was committed.
+    fn committed(&self, done: &Done, took: Span);
+    /// A partition was restored from so many changelog records.
+    fn restored(&self, partition: i32, took: Span, records: u64);
+    /// A partition is no longer owned.
+    fn dropped(&self, partition: i32);
+    /// Rules and kill switch that are in force.
+    fn rules(&self, rules: &Rules, enforcement: Enforcement);
+    /// Everything, in Prometheus's text format, as of now.
+    fn text(&self, now: WallTime) -> String;
+}
+
 /// Shared between workers and HTTP.
 pub struct Shared {
     /// Set to stop all workers after their transaction.
@@ -33,7 +49,7 @@ pub struct Shared {
     /// The first start on `control` is the site's `start_from`.
     pub start_from_first_start: bool,
     /// Metrics.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<dyn Meter>,
     announcement: Mutex<Option<Announcement>>,
     views: DashMap<CaseUid, (i32, CaseView)>,
     parts: Mutex<BTreeMap<i32, Standing>>,
@@ -42,7 +58,7 @@ pub struct Shared {
 
 impl Shared {
     /// Nothing owned yet.
-    pub fn new(metrics: Arc<Metrics>, start_from_first_start: bool) -> Self {
+    pub fn new(metrics: Arc<dyn Meter>, start_from_first_start: bool) -> Self {
         Self {
             stopping: AtomicBool::new(false),
             start_from_first_start,
