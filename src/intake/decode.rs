@@ -57,3 +57,9 @@ pub(super) fn findings(
     }
     Ok(findings)
 }
+
+impl Decode for formats::Mapping {
+    fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
+        Self::decode(self, bytes, input, redactor)
+    }
+}

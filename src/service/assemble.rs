@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::policy::report::Colour;
 use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
-use crate::wire::{Codec, Keyring, KeyringError, WireError};
+use crate::wire::{Codec, Registry, RegistryError, subjects};
 use super::feedback::FeedbackReader;
 use crate::worker::{Announcement, Meter, Outputs, Setup, Shared, StateCodec};
 
@@ -58,9 +58,6 @@ pub enum AssembleError {
     /// A secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Keys of feedback.
-    #[error(transparent)]
-    Keys(#[from] KeyringError),
     /// The embedded log.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -70,9 +67,9 @@ pub enum AssembleError {
     /// Topics that aren't as they must be.
     #[error("{0}")]
     Topology(String),
-    /// Schemas.
-    #[error("{0}")]
-    Wire(#[from] WireError),
+    /// The Schema Registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 /// What isn't in a configuration.
@@ -111,8 +108,6 @@ pub struct Assembled {
     pub topics: Arc<Topics>,
     /// Encodings.
     pub codec: Codec,
-    /// Keys of feedback.
-    pub keyring: Arc<Keyring>,
     /// The log underneath.
     pub backing: Backing,
     /// The rules that will be announced.
@@ -134,7 +129,6 @@ impl Assembled {
         let counts = if kind == LogKind::Embedded { EMBEDDED_COUNTS } else { config.topics.partitions };
         let topics = Arc::new(Topics::new(&config.topics.prefix, config.sources.iter().map(|s| s.name.as_str())));
         let codec = codec_of(config, &topics)?;
-        let keyring = Arc::new(Keyring::from_config(&config.feedback_keys)?);
         let metrics: Arc<dyn Meter> = Arc::new(Metrics::new(&rules));
         let shared = Arc::new(Shared::new(metrics, config.start_from == StartFrom::Now));
         let outputs = Outputs::new(Arc::clone(&topics), counts, codec.clone());
@@ -144,7 +138,7 @@ impl Assembled {
             redactor: Redactor::new(&site_key(config, kind)?),
             partitions: outputs.work_partitions(),
             dead_letter_bytes: crate::limits::RECORD_BYTES + 2 * crate::log::topics::DEAD_LETTER_ROOM,
-            feedback: Arc::new(FeedbackReader::new(codec.clone(), Arc::clone(&keyring))),
+            feedback: Arc::new(FeedbackReader::new(codec.clone())),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
         site.start_from = match config.start_from {
@@ -170,7 +164,7 @@ impl Assembled {
                 announce: (thread == 0).then(|| announcement.clone()),
             })
             .collect();
-        Ok(Self { setups, shared, topics, codec, keyring, backing, rules, warnings, clock: options.clock })
+        Ok(Self { setups, shared, topics, codec, backing, rules, warnings, clock: options.clock })
     }
 }
 
@@ -256,6 +250,14 @@ pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Ass
 
 fn read(path: &Path, what: &'static str) -> Result<Sources, AssembleError> {
     crate::policy::files::read(path).map_err(|error| AssembleError::Rules { what, rendered: error.to_string() })
+}
+
+/// Confluent framing where there is a registry, single-object encoding where not.
+fn codec_of(config: &Config, topics: &Topics) -> Result<Codec, AssembleError> {
+    let json = config.json_topics.clone();
+    let Some(registry) = &config.schema_registry else { return Ok(Codec::without_registry(json)) };
+    let registry = Registry::connect(registry, &subjects(topics, &json))?;
+    Ok(Codec::with_registry(Arc::new(registry), json))
 }
 
 fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {

@@ -11,7 +11,7 @@ use crate::intake::{Rejected, Visibility};
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Record, Send, Topic, TopicPartition};
 use crate::time::WallTime;
-use crate::wire::{Action, CaseEvent, CaseView, Codec, DeadLetter, Receipt, RejectCode, WireError, cloud_events};
+use crate::wire::{Action, CaseEvent, CaseView, Codec, DeadLetter, Receipt, RejectCode, WireError};
 
 /// What goes where.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ impl Outputs {
             to: self.out(topic, &action.case_uid.0),
             key: action.case_uid.to_string().into_bytes(),
             value: Some(self.codec.encode(action)?),
-            headers: cloud_events::action(action),
+            headers: Vec::new(),
         })
     }
 
@@ -117,13 +117,13 @@ impl Outputs {
             to: self.out(&self.topics.audit, &receipt.case_uid.0),
             key: receipt.case_uid.to_string().into_bytes(),
             value: Some(self.codec.encode(receipt)?),
-            headers: cloud_events::receipt(receipt),
+            headers: Vec::new(),
         })
     }
 
     /// A case's view; `None` = forgotten.
     pub fn view(&self, uid: &CaseUid, view: Option<&CaseView>) -> Result<Send, WireError> {
-        let headers = view.map(cloud_events::case_view).unwrap_or_default();
+        let headers = Vec::new();
         let value = view.map(|v| self.codec.encode(v)).transpose()?;
         Ok(Send { to: self.out(&self.topics.cases, &uid.0), key: uid.to_string().into_bytes(), value, headers })
     }
@@ -138,7 +138,7 @@ impl Outputs {
             to: self.out(topic, &rejected.spread),
             key: rejected.key.clone(),
             value: Some(self.codec.encode(&rejected.letter)?),
-            headers: cloud_events::dead_letter(&rejected.letter),
+            headers: Vec::new(),
         })
     }
 

@@ -16,7 +16,7 @@
 //! A transaction never spans a poll, so a rebalance never meets an open one. Not for rules: everything
 //! that is decided is decided in `intake` and `casework`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -536,9 +536,4 @@ pub(super) fn positions_of(records: &[Record]) -> BTreeMap<TopicPartition, Offse
 /// Positions by partition number, of one topic.
 pub(super) fn of_topic(positions: &BTreeMap<TopicPartition, Offset>, is: impl Fn(&TopicPartition) -> bool) -> Vec<(i32, Offset)> {
     positions.iter().filter(|(tp, _)| is(tp)).map(|(tp, offset)| (tp.partition, *offset)).collect()
-}
-
-/// Partitions of a set, for logging.
-pub(super) fn listed(partitions: &BTreeSet<i32>) -> String {
-    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
