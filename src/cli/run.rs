@@ -66,12 +66,11 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(tokio::sync::Notify::new());
-    let server = runtime.spawn(http::serve(
-        http,
-        config.http.listen,
-        |address| tracing::info!(%address, "HTTP listens"),
-        { let stop = Arc::clone(&stop); async move { stop.notified().await } },
-    ));
+    let server =
+        runtime.spawn(http::serve(http, config.http.listen, |address| tracing::info!(%address, "HTTP listens"), {
+            let stop = Arc::clone(&stop);
+            async move { stop.notified().await }
+        }));
     let asked = runtime.spawn(signals(config.clone(), Arc::clone(&shared)));
     let outcome = watch(&running, &asked, &server, embedded.as_ref(), &shared);
     stop.notify_one();

@@ -31,7 +31,8 @@ pub struct Which {
 
 /// Lists cases, in order of uid.
 pub async fn list(State(http): State<Arc<Http>>, Query(which): Query<Which>) -> Result<Json<Value>, Problem> {
-    let after = which.after.as_deref().map(CaseUid::parse).transpose().map_err(|e| Problem::bad(format!("after: {e}")))?;
+    let after =
+        which.after.as_deref().map(CaseUid::parse).transpose().map_err(|e| Problem::bad(format!("after: {e}")))?;
     let limit = which.limit.unwrap_or(100).clamp(1, PAGE);
     let mut matching = http.shared.views().into_iter().filter(|view| {
         let phase = which.phase.as_deref().is_none_or(|p| view.phase == p || (p == "open" && view.closed_at.is_none()));

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::feedback::FeedbackReader;
 use crate::casework::Site;
 use crate::clock::Clock;
 use crate::config::{Config, LogKind, SecretError, StartFrom};
@@ -21,8 +22,7 @@ use crate::policy::report::Colour;
 use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, Registry, RegistryError, subjects};
-use super::feedback::FeedbackReader;
-use crate::worker::{Announcement, Meter, Outputs, Setup, Shared, StateCodec};
+use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
 
 /// Most bytes of one partition of an output topic of the embedded log.
 const EMBEDDED_PARTITION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -125,11 +125,15 @@ impl Assembled {
     /// Whatever is wrong, with the place and the next step.
     pub fn new(config: &Config, options: Options) -> Result<Self, AssembleError> {
         let (rules, announcement, warnings) = rules(config)?;
-        let kind = config.log.kind.ok_or_else(|| AssembleError::Setting("`log.kind` is missing: embedded or kafka".to_owned()))?;
+        let kind = config
+            .log
+            .kind
+            .ok_or_else(|| AssembleError::Setting("`log.kind` is missing: embedded or kafka".to_owned()))?;
         let counts = if kind == LogKind::Embedded { EMBEDDED_COUNTS } else { config.topics.partitions };
         let topics = Arc::new(Topics::new(&config.topics.prefix, config.sources.iter().map(|s| s.name.as_str())));
         let codec = codec_of(config, &topics)?;
-        let metrics: Arc<dyn Meter> = Arc::new(Metrics::new(&rules));
+        let metrics = Arc::new(Metrics::new(&rules));
+        metrics.sources(config.sources.iter().map(|s| s.name.as_str()));
         let shared = Arc::new(Shared::new(metrics, config.start_from == StartFrom::Now));
         let outputs = Outputs::new(Arc::clone(&topics), counts, codec.clone());
         let settings = Settings {
@@ -184,7 +188,8 @@ fn open(
 ) -> Result<Opened, AssembleError> {
     match kind {
         LogKind::Embedded => {
-            let folder = config.log.embedded.as_ref().map(|e| e.dir.clone()).ok_or_else(|| missing("log.embedded.dir"))?;
+            let folder =
+                config.log.embedded.as_ref().map(|e| e.dir.clone()).ok_or_else(|| missing("log.embedded.dir"))?;
             let workers = workers.min(usize::try_from(counts.work).unwrap_or(1));
             let log = EmbeddedLog::open(embedded::Options {
                 folder,
@@ -234,7 +239,9 @@ pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Ass
         Some(path) => read(path, "catalog")?,
         None => Sources::default(),
     };
-    let broken = |what: &'static str| move |report: Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) };
+    let broken = |what: &'static str| {
+        move |report: Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) }
+    };
     let (policy, mut warnings) = Policy::compile(policy_sources.clone()).map_err(broken("the policy"))?;
     let (catalog, more) = Catalog::compile(catalog_sources.clone()).map_err(broken("the catalog"))?;
     warnings.extend(more);
@@ -264,9 +271,13 @@ fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {
     let bad = |why: String| AssembleError::Setting(format!("source {}: {why}", source.name));
     let decoder: Arc<dyn Decode> = match &source.mapping {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| AssembleError::File { what: "mapping", path: path.clone(), error })?;
-            let mapping = crate::formats::Mapping::parse(&path.display().to_string(), &text).map_err(|e| bad(e.to_string()))?;
+            let text = std::fs::read_to_string(path).map_err(|error| AssembleError::File {
+                what: "mapping",
+                path: path.clone(),
+                error,
+            })?;
+            let mapping =
+                crate::formats::Mapping::parse(&path.display().to_string(), &text).map_err(|e| bad(e.to_string()))?;
             Arc::new(mapping)
         }
         None => Arc::new(Format::parse(&source.format).map_err(|e| bad(e.to_string()))?),
@@ -282,7 +293,11 @@ fn site_key(config: &Config, kind: LogKind) -> Result<[u8; 32], AssembleError> {
         (Some(file), _) => Ok(crate::config::read_key(file)?),
         (None, LogKind::Embedded) => {
             let dir = config.log.embedded.as_ref().map(|e| e.dir.clone()).ok_or_else(|| missing("log.embedded.dir"))?;
-            std::fs::create_dir_all(&dir).map_err(|error| AssembleError::File { what: "folder", path: dir.clone(), error })?;
+            std::fs::create_dir_all(&dir).map_err(|error| AssembleError::File {
+                what: "folder",
+                path: dir.clone(),
+                error,
+            })?;
             let file = dir.join("site.key");
             if file.exists() { Ok(crate::config::read_key(&file)?) } else { Ok(crate::config::create_key(&file)?) }
         }

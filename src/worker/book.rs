@@ -57,7 +57,9 @@ pub struct Start {
 
 /// A record on `control` that can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("control record {key} at offset {offset}: {why}; it was written by another version, or by hand: announce the rules again with `shutter run`")]
+#[error(
+    "control record {key} at offset {offset}: {why}; it was written by another version, or by hand: announce the rules again with `shutter run`"
+)]
 pub struct BadControl {
     key: String,
     offset: i64,

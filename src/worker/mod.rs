@@ -25,7 +25,7 @@ mod worker;
 pub use announce::{Announcement, Refused};
 pub use book::{Book, Current, ENFORCEMENT, Start, Switch};
 pub use outputs::Outputs;
-pub use shared::{Meter, Shared, Standing};
+pub use shared::{Shared, Standing};
 pub use state_codec::{StateCodec, StateError};
 pub use transaction::Done;
 pub use worker::{Setup, Worker, WorkerError};

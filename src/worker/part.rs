@@ -68,7 +68,14 @@ pub enum RestoreError {
 
 impl Restoring {
     /// Begins to restore.
-    pub fn new(site: Site, rules: Arc<Rules>, enforcement: Enforcement, restore: Box<dyn Restore>, position: Offset, since: WallTime) -> Self {
+    pub fn new(
+        site: Site,
+        rules: Arc<Rules>,
+        enforcement: Enforcement,
+        restore: Box<dyn Restore>,
+        position: Offset,
+        since: WallTime,
+    ) -> Self {
         Self { casework: Casework::new(site, rules, enforcement), restore, position, since, records: 0 }
     }
 

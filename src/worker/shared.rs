@@ -12,7 +12,7 @@ use super::announce::Announcement;
 use super::transaction::Done;
 use crate::casework::Enforcement;
 use crate::ids::CaseUid;
-use crate::metrics::{Observation, Waiting};
+use crate::metrics::{Ending, Metrics, Observation, Traffic, Waiting};
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
 use crate::wire::CaseView;
@@ -26,22 +26,6 @@ pub enum Standing {
     Ready,
 }
 
-/// Counts what has happened; called only after a commit.
-pub trait Meter: Send + Sync {
-    /// One thing that happened outside of a transaction: a partition came or went.
-    fn observe(&self, observation: &Observation);
-    /// A transaction was committed.
-    fn committed(&self, done: &Done, took: Span);
-    /// A partition was restored from so many changelog records.
-    fn restored(&self, partition: i32, took: Span, records: u64);
-    /// A partition is no longer owned.
-    fn dropped(&self, partition: i32);
-    /// Rules and kill switch that are in force.
-    fn rules(&self, rules: &Rules, enforcement: Enforcement);
-    /// Everything, in Prometheus's text format, as of now.
-    fn text(&self, now: WallTime) -> String;
-}
-
 /// Shared between workers and HTTP.
 pub struct Shared {
     /// Set to stop all workers after their transaction.
@@ -49,7 +33,7 @@ pub struct Shared {
     /// The first start on `control` is the site's `start_from`.
     pub start_from_first_start: bool,
     /// Metrics.
-    pub metrics: Arc<dyn Meter>,
+    pub metrics: Arc<Metrics>,
     announcement: Mutex<Option<Announcement>>,
     views: DashMap<CaseUid, (i32, CaseView)>,
     parts: Mutex<BTreeMap<i32, Standing>>,
@@ -58,7 +42,7 @@ pub struct Shared {
 
 impl Shared {
     /// Nothing owned yet.
-    pub fn new(metrics: Arc<dyn Meter>, start_from_first_start: bool) -> Self {
+    pub fn new(metrics: Arc<Metrics>, start_from_first_start: bool) -> Self {
         Self {
             stopping: AtomicBool::new(false),
             start_from_first_start,
@@ -123,9 +107,7 @@ impl Shared {
     pub(super) fn restored(&self, partition: i32, took: Span, records: u64, observations: &[Observation]) {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, Standing::Ready);
         self.metrics.restored(partition, took, records);
-        for observation in observations {
-            self.metrics.observe(observation);
-        }
+        self.metrics.observe_all(observations);
     }
 
     pub(super) fn dropped(&self, partition: i32, waiting: Vec<Waiting>) {
@@ -137,8 +119,18 @@ impl Shared {
         self.metrics.dropped(partition);
     }
 
-    pub(super) fn committed(&self, done: Done, took: Span) {
-        self.metrics.committed(&done, took);
+    pub(super) fn failed(&self, ending: Ending) {
+        self.metrics.transaction_failed(ending);
+    }
+
+    pub(super) fn committed(&self, done: Done, took: Span, now: WallTime) {
+        self.metrics.taken_in(&done.sources, &done.feedback, &done.suppressed, now);
+        self.metrics.rejected(&done.rejected);
+        self.metrics.observe_all(&done.observations);
+        if done.committed {
+            let traffic = Traffic { records_in: done.records_in, records_out: done.records_out };
+            self.metrics.transaction(traffic, took);
+        }
         for (partition, uid, view) in done.views {
             match view {
                 Some(view) => drop(self.views.insert(uid, (partition, view))),

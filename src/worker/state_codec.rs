@@ -55,7 +55,9 @@ impl StateCodec {
         let bad = |why| StateError::Value { key: text, why };
         match entity {
             EntityKey::Case(_) => store.load_case(self.codec.decode::<Case>(bytes).map_err(bad)?),
-            EntityKey::Finding(uid, _) => store.load_finding(uid, self.codec.decode::<FindingState>(bytes).map_err(bad)?),
+            EntityKey::Finding(uid, _) => {
+                store.load_finding(uid, self.codec.decode::<FindingState>(bytes).map_err(bad)?)
+            }
             EntityKey::Budget(_) => store.load_budget(self.codec.decode::<BudgetState>(bytes).map_err(bad)?),
             EntityKey::Rules => store.load_rules(self.codec.decode::<RulesState>(bytes).map_err(bad)?),
         }

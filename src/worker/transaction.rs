@@ -14,12 +14,12 @@ use super::part::Part;
 use super::worker::{Attempt, Fetched, Worker, WorkerError, of_topic, positions_of};
 use crate::casework::{Enforcement, Outbox};
 use crate::ids::CaseUid;
-use crate::intake::{Input, IntakeOut, Role, SourceCount, Suppressed};
+use crate::intake::{FeedbackCount, Input, IntakeOut, Role, SourceCount, Suppressed};
 use crate::log::{LogError, Offset, Record, Send, TopicPartition};
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, WireError, CaseEvent, CaseEventKind, CaseView, RejectCode, RulesStamp};
+use crate::wire::{ActionKind, CaseEvent, CaseEventKind, CaseView, RejectCode, RulesStamp, WireError};
 
 /// How often a full send queue is waited for.
 const SEND_TRIES: u32 = 200;
@@ -31,6 +31,8 @@ pub struct Done {
     pub observations: Vec<Observation>,
     /// Counts of intake, by source.
     pub sources: BTreeMap<SmolStr, SourceCount>,
+    /// What became of feedback.
+    pub feedback: FeedbackCount,
     /// Suppressed, by rule.
     pub suppressed: BTreeMap<SmolStr, Suppressed>,
     /// Dead letters of casework (those of intake are in `sources`), by code.
@@ -89,6 +91,7 @@ impl Worker {
         done.observations = out.observations;
         done.sources = intake.sources;
         done.suppressed = intake.suppressed;
+        done.feedback = intake.feedback;
         done.case_positions = of_topic(&positions, |tp| self.outputs.is_case_events(&tp.topic));
         done.records_out = sends.len() as u64;
         if sends.is_empty() && positions.is_empty() {
@@ -270,7 +273,12 @@ impl Worker {
         Ok(())
     }
 
-    fn commit(&mut self, sends: Vec<Send>, positions: &BTreeMap<TopicPartition, Offset>, enforces: bool) -> Result<(), Attempt> {
+    fn commit(
+        &mut self,
+        sends: Vec<Send>,
+        positions: &BTreeMap<TopicPartition, Offset>,
+        enforces: bool,
+    ) -> Result<(), Attempt> {
         self.log.begin()?;
         for send in sends {
             self.send_patiently(send)?;
@@ -279,7 +287,8 @@ impl Worker {
         if enforces && self.book.enforcement() == Enforcement::Off {
             return Err(Attempt::SwitchedOff);
         }
-        let positions: Vec<(TopicPartition, Offset)> = positions.iter().map(|(tp, offset)| (tp.clone(), *offset)).collect();
+        let positions: Vec<(TopicPartition, Offset)> =
+            positions.iter().map(|(tp, offset)| (tp.clone(), *offset)).collect();
         self.log.commit(&positions)?;
         Ok(())
     }

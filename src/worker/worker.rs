@@ -32,6 +32,7 @@ use crate::casework::Outbox;
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::log::{Assignment, Log, LogError, Offset, Record, TopicPartition, Want};
+use crate::metrics::Ending;
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
 
@@ -416,6 +417,7 @@ impl Worker {
     /// Everything that this worker believes is dropped; the log gives it again from what is committed.
     pub(super) fn start_over(&mut self, why: &str) -> Result<(), WorkerError> {
         tracing::warn!(%why, "dropping all state and restoring");
+        self.shared.failed(Ending::Unknown);
         let owned: Vec<i32> = self.parts.keys().copied().collect();
         self.drop_parts(&owned);
         self.fetched = Fetched::default();
@@ -481,6 +483,7 @@ impl Worker {
     /// Aborts, and puts all state back to before the batch.
     fn take_back(&mut self) -> Result<(), WorkerError> {
         self.log.abort().map_err(WorkerError::Log)?;
+        self.shared.failed(Ending::Aborted);
         for (_, ready) in self.ready_mut() {
             ready.casework.undo();
         }
@@ -499,7 +502,7 @@ impl Worker {
         self.poison.forget();
         self.fetched = Fetched::default();
         let took = Span::millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
-        self.shared.committed(done, took);
+        self.shared.committed(done, took, (self.clock)());
     }
 }
 
@@ -534,6 +537,9 @@ pub(super) fn positions_of(records: &[Record]) -> BTreeMap<TopicPartition, Offse
 }
 
 /// Positions by partition number, of one topic.
-pub(super) fn of_topic(positions: &BTreeMap<TopicPartition, Offset>, is: impl Fn(&TopicPartition) -> bool) -> Vec<(i32, Offset)> {
+pub(super) fn of_topic(
+    positions: &BTreeMap<TopicPartition, Offset>,
+    is: impl Fn(&TopicPartition) -> bool,
+) -> Vec<(i32, Offset)> {
     positions.iter().filter(|(tp, _)| is(tp)).map(|(tp, offset)| (tp.partition, *offset)).collect()
 }
