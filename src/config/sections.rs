@@ -42,7 +42,7 @@ pub struct Config {
     pub schema_registry: Option<SchemaRegistry>,
     /// Topics that carry JSON instead of Avro.
     pub json_topics: BTreeSet<JsonTopic>,
-    /// Threads that work on partitions; none = one per core, at most 4 on the embedded log.
+    /// Threads that work on partitions; none = one per core, at most 4.
     pub workers: Option<u16>,
     /// How much one transaction takes.
     pub batch: Batch,
