@@ -152,7 +152,8 @@ pub trait Log: std::marker::Send {
     /// Lets records of a held partition come, once its state is restored.
     fn release(&mut self, partition: &TopicPartition);
 
-    /// Begins a transaction; reads the group's metadata, once, for this transaction.
+    /// Begins a transaction; reads the group's metadata, once, for this transaction. Outside the group (before
+    /// the first poll brought partitions) a transaction may carry records but no positions.
     fn begin(&mut self) -> Result<(), LogError>;
 
     /// Sends within the transaction. A failure to deliver may only show at the commit.

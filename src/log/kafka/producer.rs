@@ -194,7 +194,7 @@ impl Transactions {
     pub(super) fn commit(
         &self,
         positions: &TopicPartitionList,
-        member: &ConsumerGroupMetadata,
+        member: Option<&ConsumerGroupMetadata>,
     ) -> Result<(), LogError> {
         let end = clock::instant() + CALL;
         // Positions only now: right after another transaction the first request is refused for a moment, and
@@ -203,7 +203,7 @@ impl Transactions {
         if let Some(failure) = self.outbox.deliveries().take().failure {
             return Err(LogError::Abort(format!("not delivered: {failure}")));
         }
-        if positions.count() > 0 {
+        if let Some(member) = member.filter(|_| positions.count() > 0) {
             self.producer()
                 .send_offsets_to_transaction(positions, member, CALL)
                 .map_err(|e| self.fate(&e, "committing positions"))?;

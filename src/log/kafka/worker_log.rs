@@ -20,7 +20,7 @@ pub struct KafkaLog {
     // In the order in which they must go: the producer first, so that an open transaction is not committed by
     // nobody's hand while the group already hands the partitions on.
     transactions: Option<Transactions>,
-    open: Option<ConsumerGroupMetadata>,
+    open: Option<Open>,
     member: Member,
     control: Control,
     written: Looker,
@@ -28,6 +28,13 @@ pub struct KafkaLog {
     transactional: ClientConfig,
     transactional_id: String,
     readers: Readers,
+}
+
+/// An open transaction.
+struct Open {
+    /// The group's metadata as of its begin; none while the group hasn't let this member in. A transaction
+    /// without positions (an announcement before the first poll) needs none.
+    metadata: Option<ConsumerGroupMetadata>,
 }
 
 impl KafkaLog {
@@ -73,9 +80,13 @@ impl Log for KafkaLog {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
-        let metadata = self.member.metadata()?;
+        let metadata = match self.member.metadata() {
+            Ok(metadata) => Some(metadata),
+            Err(LogError::Transient(_)) => None,
+            Err(other) => return Err(other),
+        };
         self.transactions()?.begin()?;
-        self.open = Some(metadata);
+        self.open = Some(Open { metadata });
         Ok(())
     }
 
@@ -84,20 +95,26 @@ impl Log for KafkaLog {
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, Offset)]) -> Result<(), LogError> {
-        let metadata =
-            self.open.as_ref().ok_or_else(|| LogError::Fatal("a commit without a transaction".to_owned()))?;
+        let open = self.open.as_ref().ok_or_else(|| LogError::Fatal("a commit without a transaction".to_owned()))?;
         // librdkafka drops a position below zero from the transaction without a word.
         if let Some((tp, at)) = positions.iter().find(|(_, at)| at.0 < 0) {
             return Err(LogError::Fatal(format!("{tp}: position {} is not absolute", at.0)));
         }
         let list: TopicPartitionList =
             positions.iter().map(|(tp, at)| (tp.topic.to_string(), tp.partition, KafkaOffset::Offset(at.0))).collect();
-        self.transactions()?.commit(&list, metadata)?;
+        if open.metadata.is_none() && !positions.is_empty() {
+            let why = "positions without membership: the group hasn't let this member in, or has given it up";
+            return Err(LogError::Abort(why.to_owned()));
+        }
+        self.transactions()?.commit(&list, open.metadata.as_ref())?;
         self.open = None;
         Ok(())
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
+        if self.open.is_none() {
+            return Ok(());
+        }
         self.transactions()?.abort()?;
         self.open = None;
         Ok(())
