@@ -34,11 +34,13 @@ impl Case {
         }
         let (kind, state, responder, action) =
             (command.kind, command.state, command.responder.clone(), command.action.clone());
+        let sent_at = command.sent_at;
         let detail = said.feedback.reason.as_deref().or(said.feedback.reference.as_deref()).unwrap_or_default();
         step.tell(self, format!("{action}: {state} {detail}").trim_end());
         match (kind, state) {
             (ActionKind::Enforce, CommandState::Executed) => {
-                let at = said.feedback.at.min(said.received_at);
+                // Not before it was asked for: a clock that is behind must not let older evidence in.
+                let at = said.feedback.at.min(said.received_at).max(sent_at);
                 self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
             }
             (ActionKind::Enforce, CommandState::Failed) => {

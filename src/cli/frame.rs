@@ -41,6 +41,9 @@ pub enum Command {
     /// Run: detections in, routed actions out, until it is told to stop.
     #[command(after_help = exit::help(super::run::EXAMPLES))]
     Run(super::run::Args),
+    /// Show what a policy would have done with a file of detections.
+    #[command(after_help = exit::help(super::replay::EXAMPLES))]
+    Replay(super::replay::Args),
 }
 
 impl Command {
@@ -53,6 +56,7 @@ impl Command {
             Self::Run(args) => super::run::run(&args, log),
             Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
+            Self::Replay(args) => super::replay::run(args),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `check.rs` | `shutter check` |
 //! | `normalize.rs` | `shutter normalize` |
 //! | `run.rs` | `shutter run` |
+//! | `replay.rs`, `replay/` | `shutter replay` |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
@@ -20,6 +21,7 @@ mod frame;
 pub mod input;
 pub mod logging;
 mod normalize;
+mod replay;
 mod run;
 
 pub use frame::{Cli, Command, main};

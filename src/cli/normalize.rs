@@ -2,7 +2,7 @@
 //! writing mapping files, and for tests; not the way in for detections.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -61,21 +61,21 @@ pub struct Args {
     pub file: PathBuf,
 }
 
-fn format(name: &str) -> Result<Format, String> {
+pub(super) fn format(name: &str) -> Result<Format, String> {
     Format::parse(name).map_err(|error| error.to_string())
 }
 
-fn format_help() -> String {
+pub(super) fn format_help() -> String {
     format!("Format of the records: {}", Format::names().collect::<Vec<_>>().join(", "))
 }
 
-fn time(text: &str) -> Result<WallTime, String> {
+pub(super) fn time(text: &str) -> Result<WallTime, String> {
     WallTime::parse(text).map_err(|error| error.to_string())
 }
 
 /// Runs it.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (decoder, name) = decoder(&args)?;
+    let (decoder, name) = decoder(args.format, args.mapping.as_deref())?;
     let source = SmolStr::from(args.source.as_deref().unwrap_or(&name));
     let site_key = std::env::var_os("SHUTTER_SITE_KEY").map(std::ffi::OsString::into_encoded_bytes);
     let redactor = Redactor::new(site_key.as_deref().unwrap_or(b"shutter normalize"));
@@ -85,7 +85,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let mut out = BufWriter::new(io::stdout().lock());
     let mut rejected = 0_u64;
-    for record in Records::open(&args.file, form(&args, &decoder))? {
+    for record in Records::open(&args.file, form(args.records, &decoder))? {
         let record = match record {
             Ok(record) => record,
             Err(error @ InputError::Io(_)) => {
@@ -119,11 +119,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What reads the records, and its name.
-fn decoder(args: &Args) -> anyhow::Result<(Decoder, String)> {
-    if let Some(format) = args.format {
+pub(super) fn decoder(format: Option<Format>, mapping: Option<&Path>) -> anyhow::Result<(Decoder, String)> {
+    if let Some(format) = format {
         return Ok((Decoder::BuiltIn(format), format.name().to_owned()));
     }
-    let Some(path) = &args.mapping else { return Err(exit::usage("neither --format nor --mapping is given")) };
+    let Some(path) = mapping else { return Err(exit::usage("neither --format nor --mapping is given")) };
     let name = path.to_string_lossy();
     let text = std::fs::read_to_string(path)
         .map_err(|error| exit::usage(format!("{name}: can't be read: {error}; name a mapping file")))?;
@@ -133,10 +133,10 @@ fn decoder(args: &Args) -> anyhow::Result<(Decoder, String)> {
 }
 
 /// How the file is cut: as asked for, else as the mapping says, else as the file looks.
-fn form(args: &Args, decoder: &Decoder) -> Option<Form> {
+pub(super) fn form(asked: Option<Form>, decoder: &Decoder) -> Option<Form> {
     let mapped = match decoder {
         Decoder::Mapped(mapping) => mapping.is_csv().map(|header| if header { Form::Csv } else { Form::CsvBare }),
         Decoder::BuiltIn(_) => None,
     };
-    args.records.or(mapped)
+    asked.or(mapped)
 }

@@ -45,7 +45,7 @@ impl<R: Responder> Answered<R> {
     ///
     /// # Errors
     /// Where something that must hold doesn't.
-    pub fn advance_to(&mut self, time: WallTime, mut sink: impl FnMut(&Engine, &Happened)) -> Result<(), Broken> {
+    pub fn advance_to(&mut self, time: WallTime, mut sink: impl FnMut(&Engine, &mut Happened)) -> Result<(), Broken> {
         loop {
             let answer = self.under_way.keys().next().copied().filter(|(at, _)| *at <= time);
             let timer = self.engine.next_due().filter(|at| *at <= time);
@@ -53,16 +53,16 @@ impl<R: Responder> Answered<R> {
                 (Some(key), timer) if timer.is_none_or(|timer| key.0 <= timer) => {
                     let Some(mut said) = self.under_way.remove(&key) else { continue };
                     said.received_at = key.0;
-                    let happened = self.engine.feedback_at(key.0, said)?;
+                    let mut happened = self.engine.feedback_at(key.0, said)?;
                     self.hear(&happened);
-                    sink(&self.engine, &happened);
+                    sink(&self.engine, &mut happened);
                 }
                 (_, Some(timer)) => {
                     let mut all = Vec::new();
                     self.engine.advance_to(timer, |_, happened| all.push(happened))?;
-                    for happened in all {
+                    for mut happened in all {
                         self.hear(&happened);
-                        sink(&self.engine, &happened);
+                        sink(&self.engine, &mut happened);
                     }
                 }
                 _ => break,
