@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::state::{Case, Command, CommandState};
 use super::step::Step;
 use crate::limits;
+use crate::metrics::Observation;
 use crate::policy::OpenC2Verb;
 use crate::time::{Span, WallTime};
 use crate::wire::{Action, ActionKind, OpenC2, Target};
@@ -65,6 +66,7 @@ impl Case {
         let rule = step.rules.policy.actions.get(&order.action);
         let openc2 = openc2(&order, rule.and_then(|r| r.openc2.as_ref()));
         step.sends(self.uid, self.generation, &command_id);
+        step.observe(Observation::Commanded { kind: order.kind });
         step.out.actions.push(Action {
             command_id: command_id.clone(),
             tenant: self.tenant.clone(),

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::feedback::FeedbackReader;
 use crate::casework::Site;
@@ -164,6 +165,7 @@ impl Assembled {
                 clock: Arc::clone(&options.clock),
                 records: usize::try_from(config.batch.records).unwrap_or(usize::MAX),
                 bytes: usize::try_from(config.batch.bytes).unwrap_or(usize::MAX),
+                wait: Duration::from_millis(config.batch.wait_ms.into()),
                 cases_at_once: CASES_AT_ONCE,
                 announce: (thread == 0).then(|| announcement.clone()),
             })

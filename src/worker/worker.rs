@@ -38,8 +38,6 @@ use crate::time::{Span, WallTime};
 
 pub use crate::casework::Site;
 
-/// How long a poll waits at most, so that control and timers are looked at.
-const IDLE: Duration = Duration::from_millis(200);
 /// How long a poll waits while a restore or a deadline is pending.
 const BUSY: Duration = Duration::from_millis(2);
 /// How often a batch is run again after an abort before everything is dropped and restored.
@@ -67,6 +65,8 @@ pub struct Setup {
     pub records: usize,
     /// Most bytes of one transaction.
     pub bytes: usize,
+    /// How long a poll waits at most for a first record; control and timers are looked at in between.
+    pub wait: Duration,
     /// Open cases decided again per transaction of a sweep, and deadlines fired per transaction.
     pub cases_at_once: usize,
     /// Rules to announce at the start, if `control` doesn't have them yet.
@@ -134,7 +134,7 @@ impl Worker {
             cases_at_once: setup.cases_at_once.max(1),
             fetched: Fetched::default(),
             barrier: Barrier::default(),
-            want: Want { records: setup.records.max(1), bytes: setup.bytes.max(1), wait: IDLE },
+            want: Want { records: setup.records.max(1), bytes: setup.bytes.max(1), wait: setup.wait },
             announce: setup.announce,
         }
     }
@@ -145,14 +145,22 @@ impl Worker {
     /// What makes going on unsafe: fenced by another owner, state that can't be trusted, rules that can't
     /// be read.
     pub fn run(&mut self) -> Result<(), WorkerError> {
-        self.read_control()?;
-        self.announce_rules()?;
+        self.prepare()?;
         while !self.shared.stopping.load(Ordering::Relaxed) {
             self.turn()?;
         }
         let owned: Vec<i32> = self.parts.keys().copied().collect();
         self.drop_parts(&owned);
         Ok(())
+    }
+
+    /// What comes before the first turn: reads `control`, announces the rules that it was given.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn prepare(&mut self) -> Result<(), WorkerError> {
+        self.read_control()?;
+        self.announce_rules()
     }
 
     /// One turn of the loop.
@@ -189,8 +197,10 @@ impl Worker {
         let wait = match due {
             _ if restoring || sweeping => BUSY,
             Some(at) if at <= now => BUSY,
-            Some(at) => IDLE.min(Duration::from_millis(u64::try_from(at.since(now).as_millis()).unwrap_or(0).max(1))),
-            None => IDLE,
+            Some(at) => {
+                self.want.wait.min(Duration::from_millis(u64::try_from(at.since(now).as_millis()).unwrap_or(0).max(1)))
+            }
+            None => self.want.wait,
         };
         Want { wait, ..self.want }
     }

@@ -1,0 +1,185 @@
+//! Aborts, lost answers, crashes, rebalances, zombies, poison: nothing is lost, nothing is doubled.
+
+use shutter::log::memory::Fault;
+use shutter::wire::{ActionKind, FeedbackKind, RejectCode};
+
+use super::rig::Rig;
+
+/// What ten detections of five hosts, two of each, lead to without any fault.
+fn expected() -> Vec<(String, u32, String, String)> {
+    let mut rig = Rig::new();
+    feed(&mut rig);
+    rig.settle();
+    let enforced = rig.enforced();
+    assert_eq!(enforced.len(), 5, "one action a host");
+    enforced
+}
+
+fn feed(rig: &mut Rig) {
+    for host in ["a", "b", "c", "d", "e"] {
+        rig.detect(host, "shell");
+        rig.detect(host, "shell");
+    }
+}
+
+#[test]
+fn a_detection_becomes_a_case_an_action_and_verified_closure() {
+    let mut rig = Rig::new();
+    rig.detect("web-1", "shell");
+    rig.settle();
+    let action = rig.actions(ActionKind::Enforce).pop().expect("an action");
+    let done = rig.answer(&action, FeedbackKind::Executed, "bot");
+    rig.advance(shutter::time::Span::seconds(5));
+    rig.say(&done);
+    rig.settle();
+    let asked = rig.actions(ActionKind::Verify).pop().expect("a verification");
+    rig.advance(shutter::time::Span::seconds(5));
+    let looked = rig.answer(&asked, FeedbackKind::Verified, "checker");
+    rig.say(&looked);
+    rig.settle();
+    let cases = rig.cases();
+    let case = cases.values().next().expect("a case");
+    assert_eq!(case.phase, "closed_verified", "{:?}", case.timeline);
+    assert!(rig.receipts().iter().any(|r| r.outcome == "closed_verified"));
+}
+
+#[test]
+fn the_executor_cannot_verify_itself() {
+    let mut rig = Rig::new();
+    rig.detect("web-1", "shell");
+    rig.settle();
+    let action = rig.actions(ActionKind::Enforce).pop().expect("an action");
+    let done = rig.answer(&action, FeedbackKind::Executed, "checker");
+    rig.say(&done);
+    rig.advance(shutter::time::Span::seconds(5));
+    let looked = rig.answer(&action, FeedbackKind::Verified, "checker");
+    rig.say(&looked);
+    rig.settle();
+    assert_eq!(rig.cases().values().next().expect("a case").phase, "awaiting_verification");
+    assert!(rig.receipts().iter().any(|r| r.reasons.iter().any(|reason| reason.code == "same_actor")));
+}
+
+#[test]
+fn an_aborted_transaction_runs_again_with_the_same_result() {
+    let want = expected();
+    for aborts in 1..4 {
+        let mut rig = Rig::new();
+        feed(&mut rig);
+        for _ in 0..aborts {
+            rig.inject(0, Fault::CommitAborts);
+        }
+        rig.settle();
+        assert_eq!(rig.enforced(), want, "{aborts} aborts");
+    }
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_neither_doubled_nor_lost() {
+    let want = expected();
+    for fault in [Fault::CommitUnknownCommitted, Fault::CommitUnknownOpen] {
+        // The first transaction moves detections to case-events, the second decides: strike each.
+        for at in 0..3 {
+            let mut rig = Rig::new();
+            feed(&mut rig);
+            for _ in 0..at {
+                let worker = rig.workers[0].as_mut().expect("alive");
+                worker.turn().expect("goes on");
+            }
+            rig.inject(0, fault);
+            rig.settle();
+            assert_eq!(rig.enforced(), want, "{fault:?} after {at} turns");
+        }
+    }
+}
+
+#[test]
+fn a_full_queue_and_a_failing_poll_are_waited_for() {
+    let want = expected();
+    let mut rig = Rig::new();
+    feed(&mut rig);
+    rig.inject(0, Fault::SendTransient);
+    rig.inject(0, Fault::PollTransient);
+    rig.settle();
+    assert_eq!(rig.enforced(), want);
+}
+
+#[test]
+fn a_crash_between_any_two_turns_changes_nothing() {
+    let want = expected();
+    for crash_after in 0..8 {
+        let mut rig = Rig::new();
+        feed(&mut rig);
+        for _ in 0..crash_after {
+            rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+        }
+        rig.crash(0);
+        rig.start(0);
+        rig.give_all_to(0);
+        rig.settle();
+        assert_eq!(rig.enforced(), want, "crash after {crash_after} turns");
+    }
+}
+
+#[test]
+fn work_moves_between_workers_with_its_state() {
+    let want = expected();
+    let mut rig = Rig::new();
+    rig.start(1);
+    for (turn, host) in ["a", "b", "c", "d", "e"].iter().enumerate() {
+        rig.detect(host, "shell");
+        match turn % 3 {
+            0 => rig.share(0, 1),
+            1 => rig.give_all_to(1),
+            _ => rig.give_all_to(0),
+        }
+        rig.settle();
+        rig.detect(host, "shell");
+    }
+    rig.settle();
+    assert_eq!(rig.enforced(), want);
+    let detections: u64 = rig.cases().len() as u64;
+    assert_eq!(detections, 5);
+}
+
+#[test]
+fn what_is_taken_away_without_warning_is_restored_elsewhere() {
+    let want = expected();
+    let mut rig = Rig::new();
+    rig.start(1);
+    feed(&mut rig);
+    rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+    rig.log.lose(0);
+    rig.share(1, 0);
+    rig.settle();
+    assert_eq!(rig.enforced(), want);
+}
+
+#[test]
+fn a_record_that_is_no_case_event_goes_to_dead_letters_and_the_rest_goes_on() {
+    let want = expected();
+    let mut rig = Rig::new();
+    rig.append("case-events", 0, b"not a case event");
+    feed(&mut rig);
+    rig.append("detections.falco", 0, b"{\"broken\":");
+    rig.settle();
+    assert_eq!(rig.enforced(), want);
+    let mut letters = rig.dead_letters();
+    letters.sort_by_key(|l| l.topic.clone());
+    assert_eq!(letters.len(), 2);
+    assert!(letters.iter().all(|l| l.code == RejectCode::Malformed));
+    assert_eq!(letters[0].payload, b"not a case event");
+    assert_eq!(letters[1].payload, b"{\"broken\":");
+}
+
+#[test]
+fn an_idle_worker_has_no_transactions() {
+    let mut rig = Rig::new();
+    rig.settle();
+    let before = rig.log.partitions().iter().map(|tp| rig.log.read(tp).len()).sum::<usize>();
+    for _ in 0..20 {
+        rig.advance(shutter::time::Span::seconds(10));
+        rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+    }
+    let after = rig.log.partitions().iter().map(|tp| rig.log.read(tp).len()).sum::<usize>();
+    assert_eq!(before, after);
+}
