@@ -28,19 +28,28 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
     let Some(known) = store.case(uid) else { return false };
     let wakes = wakes(known, said, change, step);
     let quiet = !wakes && matches!(change, None | Some(Change::Repeat | Change::Late));
-    if quiet && change.is_some() {
+    let detected = said.finding.detected_at;
+    let earlier = known.phase.is_open() && said.finding.status == Status::Open && detected < known.detected_at;
+    if quiet && change.is_some() && !earlier {
         return false;
     }
     let Some((case, findings)) = store.touch_case(uid) else { return false };
     if change.is_none() {
         case.overflow = case.overflow.saturating_add(said.count);
-        if quiet {
-            return false;
-        }
     }
     let stood = case.waiting_now();
+    if quiet {
+        // Older news: nothing to decide, but the exposure is as old as its first sighting.
+        if earlier {
+            case.predate(detected, step);
+            case.settle(stood, step);
+        }
+        return earlier;
+    }
     if let Some(lead) = findings::lead(findings) {
-        case.detected_at = case.detected_at.min(lead.detected_at);
+        // A stub was never exposed here: its clock starts with what opens it.
+        let opens = case.phase == Phase::Stub && wakes;
+        case.detected_at = if opens { lead.detected_at } else { case.detected_at.min(lead.detected_at) };
         case.lead = lead;
     }
     // By the finding that stands for the case, not by the one that happened to come last.

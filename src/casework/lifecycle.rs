@@ -158,6 +158,13 @@ impl Case {
         sla::deadlines(risk, from)
     }
 
+    /// It was there earlier than we knew. Targets that are past by that are backfill: noted, not escalated.
+    pub(super) fn predate(&mut self, detected: EventTime, step: &mut Step<'_>) {
+        self.detected_at = detected;
+        self.deadlines = sla::tightened(self.deadlines, self.new_deadlines(step));
+        self.note_backfill(step);
+    }
+
     fn argument(&self, last_observed: EventTime, budget: BudgetAnswer, step: &Step<'_>) -> Argument {
         Argument {
             uid: self.uid,

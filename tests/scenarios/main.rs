@@ -5,6 +5,7 @@
 //! its changelog in between; both must read the same. How to write one: `story/README.md`.
 
 mod plain;
+mod properties;
 mod script;
 mod stage;
 mod transcript;

@@ -20,7 +20,7 @@ use crate::transcript::Transcript;
 
 /// Stories hand feedback over with its actor; nothing of it is read from bytes.
 #[derive(Debug)]
-struct NoFeedback;
+pub struct NoFeedback;
 
 impl ReadFeedback for NoFeedback {
     fn decode(&self, _: &[u8]) -> Result<Feedback, Reject> {
@@ -45,7 +45,7 @@ fn folder(kind: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(kind).join(name)
 }
 
-fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
+pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
     let sources = |kind, name| shutter::policy::files::read(&folder(kind, name)).map_err(|e| e.to_string());
     let (policy, _) = Policy::compile(sources("policy", policy)?).map_err(|report| format!("policy: {report}"))?;
     let catalog = if catalog == "none" {
