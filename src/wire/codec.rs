@@ -106,6 +106,23 @@ impl Codec {
         }
     }
 
+    /// Asks the registry for the schema that these bytes refer to, unless it is known. Called by the shell before
+    /// the core decodes, so that a registry that is away makes the input wait and not fail; whatever else is wrong
+    /// with the bytes, `decode` says so.
+    pub fn learn(&self, bytes: &[u8]) -> Result<(), WireError> {
+        let (Some(registry), [CONFLUENT, i0, i1, i2, i3, ..]) = (&self.registry, bytes) else {
+            return Ok(());
+        };
+        let id = u32::from_be_bytes([*i0, *i1, *i2, *i3]);
+        if registry.is_own(id) {
+            return Ok(());
+        }
+        match registry.resolve(id) {
+            Err(error) if error.is_transient() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn confluent<T: DeserializeOwned>(&self, schemas: &'static Schemas, id: u32, data: &[u8]) -> Result<T, WireError> {
         let Some(registry) = &self.registry else {
             return Err(WireError::NoRegistry { record: schemas.record, id });

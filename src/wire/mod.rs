@@ -10,6 +10,15 @@
 //! | [`DeadLetter`] | `dead-letters` | key of the input | `dead_letter.rs` |
 //! | state | `changelog` (compacted) | `case/…`, `finding/…`, `budget/…`, `rules` | `casework/state.rs` |
 //!
+//! | beside the records | |
+//! |---|---|
+//! | `codec.rs` | record ↔ bytes, whichever framing is in use: the one entry point |
+//! | `schemas.rs`, `avro.rs` | which record has which schema; data by a schema |
+//! | `registry.rs`, `registry_client.rs` | ids of a Schema Registry; its HTTP |
+//! | `headers.rs` | CloudEvents and trace context |
+//! | `signature.rs` | signed feedback: who says so |
+//! | `error.rs`, `long.rs` | what can go wrong; counters as Avro longs |
+//!
 //! Every struct here has an Avro schema of the same shape in `schemas/`. Optional fields are unions
 //! with null, first; maps are `BTreeMap`s, so that the same record always gives the same bytes.
 
@@ -21,11 +30,13 @@ mod codec;
 mod dead_letter;
 mod error;
 mod feedback;
+mod headers;
 pub mod long;
 mod receipt;
 mod registry;
 mod registry_client;
 pub mod schemas;
+pub mod signature;
 
 pub use action::{Action, ActionKind, OpenC2, OwnerRef, Target};
 pub use avro::Version;
@@ -35,7 +46,9 @@ pub use codec::{Codec, Encoding};
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use error::WireError;
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+pub use headers::{CloudEvents, Incoming};
 pub use receipt::{MatchedRule, Reason, Receipt};
 pub use registry::{Registry, Subject, subjects};
 pub use registry_client::{Client, RegistryError};
 pub use schemas::{Carrier, Schemas, WireRecord};
+pub use signature::{KeyConfig, KeyError, Keyring, SignatureError};

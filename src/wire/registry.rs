@@ -103,6 +103,11 @@ impl Registry {
         self.own.get(schemas.record).copied()
     }
 
+    /// Whether one of our records is written with this id.
+    pub(super) fn is_own(&self, id: u32) -> bool {
+        self.own.values().any(|own| *own == id)
+    }
+
     /// The schema behind an id, asked for at most once (a minute, where it is unknown).
     pub(super) fn resolve(&self, id: u32) -> Result<Foreign, RegistryError> {
         if let Some(answer) = self.remembered(id) {
