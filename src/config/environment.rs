@@ -25,6 +25,7 @@ pub const SECTIONS: &[&str] = &[
     "start_from",
     "http",
     "redaction_key_file",
+    "feedback_keys",
     "schema_registry",
     "json_topics",
     "workers",

@@ -88,6 +88,7 @@ impl Config {
             }
         }
         self.sources.iter_mut().filter_map(|source| source.mapping.as_mut()).for_each(start);
+        self.feedback_keys.iter_mut().filter_map(|key| key.secret_file.as_mut()).for_each(start);
         match self.schema_registry.as_mut().and_then(|registry| registry.auth.as_mut()) {
             Some(Auth::Basic { password_file, .. }) => start(password_file),
             Some(Auth::Bearer { token_file }) => start(token_file),

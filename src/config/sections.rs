@@ -13,6 +13,7 @@ use crate::log::kafka::KafkaConfig;
 use crate::log::topics::Counts;
 use crate::policy::Ceiling;
 use crate::time::WallTime;
+use crate::wire::KeyConfig;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub redaction_key_file: Option<PathBuf>,
     /// Schema Registry; none = single-object encoding.
     pub schema_registry: Option<SchemaRegistry>,
+    /// Keys that prove who sends feedback.
+    pub feedback_keys: Vec<KeyConfig>,
     /// Topics that carry JSON instead of Avro.
     pub json_topics: BTreeSet<JsonTopic>,
     /// Threads that work on partitions; none = one per core, at most 4.
@@ -64,6 +67,7 @@ impl Default for Config {
             http: Http::default(),
             redaction_key_file: None,
             schema_registry: None,
+            feedback_keys: Vec::new(),
             json_topics: BTreeSet::new(),
             workers: None,
             batch: Batch::default(),

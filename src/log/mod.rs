@@ -179,8 +179,9 @@ pub trait Log: std::marker::Send {
     /// Records of the `control` topic that came since the last call; the first call reads to its end.
     fn control(&mut self) -> Result<Vec<Record>, LogError>;
 
-    /// Whether the group had read every partition of `topic` to its end, as of this call; the ends and the
-    /// committed positions are read here, never remembered.
+    /// How far the group has read a topic; ends and positions are asked here, never remembered. A position with
+    /// nothing but markers of transactions between it and the end counts as the end. Of `case-events` the ends
+    /// include what isn't committed yet, and only positions of owned partitions are exact.
     fn caught_up(&mut self, topic: &Topic) -> Result<CaughtUp, LogError>;
 }
 

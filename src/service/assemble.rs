@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::policy::report::Colour;
 use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
-use crate::wire::{Codec, Registry, RegistryError, subjects};
+use crate::wire::{Codec, KeyError, Keyring, Registry, RegistryError, subjects};
 use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
 
 /// Most bytes of one partition of an output topic of the embedded log.
@@ -68,6 +68,9 @@ pub enum AssembleError {
     /// Topics that aren't as they must be.
     #[error("{0}")]
     Topology(String),
+    /// Keys of feedback.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The Schema Registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -133,17 +136,18 @@ impl Assembled {
         let counts = if kind == LogKind::Embedded { EMBEDDED_COUNTS } else { config.topics.partitions };
         let topics = Arc::new(Topics::new(&config.topics.prefix, config.sources.iter().map(|s| s.name.as_str())));
         let codec = codec_of(config, &topics)?;
+        let keyring = Arc::new(Keyring::load(&config.feedback_keys, |name| std::env::var(name).ok())?);
         let metrics = Arc::new(Metrics::new(&rules));
         metrics.sources(config.sources.iter().map(|s| s.name.as_str()));
         let shared = Arc::new(Shared::new(metrics, config.start_from == StartFrom::Now));
-        let outputs = Outputs::new(Arc::clone(&topics), counts, codec.clone());
+        let outputs = Outputs::new(&config.tenant, Arc::clone(&topics), counts, codec.clone());
         let settings = Settings {
             tenant: config.tenant.clone(),
             sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
             redactor: Redactor::new(&site_key(config, kind)?),
             partitions: outputs.work_partitions(),
             dead_letter_bytes: crate::limits::RECORD_BYTES + 2 * crate::log::topics::DEAD_LETTER_ROOM,
-            feedback: Arc::new(FeedbackReader::new(codec.clone())),
+            feedback: Arc::new(FeedbackReader::new(codec.clone(), keyring)),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
         site.start_from = match config.start_from {

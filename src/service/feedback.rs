@@ -1,20 +1,23 @@
 //! Bytes and headers → feedback and who says so.
 
+use std::sync::Arc;
+
 use crate::formats::Reject;
 use crate::intake::ReadFeedback;
 use crate::log::Header;
-use crate::wire::{Actor, ActorKind, Codec, Feedback, RejectCode};
+use crate::wire::{Actor, Codec, Feedback, Keyring, RejectCode};
 
 /// Reads feedback with the site's codec and keys.
 #[derive(Debug)]
 pub struct FeedbackReader {
     codec: Codec,
+    keyring: Arc<Keyring>,
 }
 
 impl FeedbackReader {
     /// With these.
-    pub fn new(codec: Codec) -> Self {
-        Self { codec }
+    pub fn new(codec: Codec, keyring: Arc<Keyring>) -> Self {
+        Self { codec, keyring }
     }
 }
 
@@ -23,7 +26,7 @@ impl ReadFeedback for FeedbackReader {
         self.codec.decode(bytes).map_err(|error| Reject::new(RejectCode::Malformed, error.to_string()))
     }
 
-    fn authenticate(&self, _feedback: &Feedback, _headers: &[Header]) -> Result<Actor, String> {
-        Ok(Actor { id: "unauthenticated".into(), kind: ActorKind::Unauthenticated })
+    fn authenticate(&self, feedback: &Feedback, headers: &[Header]) -> Result<Actor, String> {
+        self.keyring.authenticate(feedback, headers).map_err(|error| error.to_string())
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! An acknowledgement that reached the broker before a deadline counts, though it is read late. So a
 //! deadline due at T fires once (1) the group has committed past the end that `feedback` had at some
-//! moment after T, and then (2) this worker has read past the end that `case-events` had after that:
-//! whatever intake made of that feedback is in there. Ends and positions are asked from the log each
+//! moment after T, and then (2) this worker has committed past the end that its `case-events` had after
+//! that: whatever intake made of that feedback is in there. Ends and positions are asked from the log each
 //! time; nothing is written, so an idle installation has no transactions. After a bounded grace the
 //! deadline fires all the same: a stalled input must not stop escalations.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::log::{Log, LogError, Offset, Topic};
 use crate::time::{Span, WallTime};
@@ -59,7 +59,7 @@ impl Barrier {
         now: WallTime,
         log: &mut dyn Log,
         topics: (&Topic, &Topic),
-        positions: &BTreeMap<i32, Offset>,
+        owned: &BTreeSet<i32>,
     ) -> Result<Horizon, LogError> {
         if self.horizon >= due {
             return Ok(Horizon::Reached(self.horizon));
@@ -80,8 +80,8 @@ impl Barrier {
         }
         if let Some(Look::CaseEvents { asked_at, ends }) = &self.look {
             let asked_at = *asked_at;
-            let behind = |(partition, end): &(i32, Offset)| positions.get(partition).is_some_and(|at| at < end);
-            if ends.iter().any(behind) {
+            let ends: Vec<(i32, Offset)> = ends.iter().filter(|(p, _)| owned.contains(p)).copied().collect();
+            if !log.caught_up(case_events)?.has_reached(&ends) {
                 return Ok(self.waiting(asked_at, now));
             }
             self.horizon = asked_at;

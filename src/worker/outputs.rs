@@ -11,7 +11,7 @@ use crate::intake::{Rejected, Visibility};
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Record, Send, Topic, TopicPartition};
 use crate::time::WallTime;
-use crate::wire::{Action, CaseEvent, CaseView, Codec, DeadLetter, Receipt, RejectCode, WireError};
+use crate::wire::{Action, CaseEvent, CaseView, CloudEvents, Codec, DeadLetter, Receipt, RejectCode, WireError};
 
 /// What goes where.
 #[derive(Clone)]
@@ -19,14 +19,15 @@ pub struct Outputs {
     topics: Arc<Topics>,
     counts: Counts,
     codec: Codec,
+    events: CloudEvents,
     sources: BTreeMap<Topic, String>,
 }
 
 impl Outputs {
     /// From the installation's topics.
-    pub fn new(topics: Arc<Topics>, counts: Counts, codec: Codec) -> Self {
+    pub fn new(tenant: &str, topics: Arc<Topics>, counts: Counts, codec: Codec) -> Self {
         let sources = topics.detections.iter().map(|(source, topic)| (topic.clone(), source.clone())).collect();
-        Self { topics, counts, codec, sources }
+        Self { topics, counts, codec, events: CloudEvents::new(tenant), sources }
     }
 
     /// Source of a detections topic.
@@ -81,11 +82,12 @@ impl Outputs {
 
     /// A case event, to whoever has its key.
     pub fn case_event(&self, event: &CaseEvent) -> Result<Send, WireError> {
+        let value = self.codec.encode(event)?;
         Ok(Send {
             to: self.case_events(partition_of(&event.key.0, self.work_partitions())),
             key: event.key.to_string().into_bytes(),
-            value: Some(self.codec.encode(event)?),
-            headers: Vec::new(),
+            headers: self.events.case_event(event, &value),
+            value: Some(value),
         })
     }
 
@@ -107,7 +109,7 @@ impl Outputs {
             to: self.out(topic, &action.case_uid.0),
             key: action.case_uid.to_string().into_bytes(),
             value: Some(self.codec.encode(action)?),
-            headers: Vec::new(),
+            headers: self.events.action(action, self.codec.encoding::<Action>()),
         })
     }
 
@@ -117,14 +119,17 @@ impl Outputs {
             to: self.out(&self.topics.audit, &receipt.case_uid.0),
             key: receipt.case_uid.to_string().into_bytes(),
             value: Some(self.codec.encode(receipt)?),
-            headers: Vec::new(),
+            headers: self.events.receipt(receipt),
         })
     }
 
     /// A case's view; `None` = forgotten.
-    pub fn view(&self, uid: &CaseUid, view: Option<&CaseView>) -> Result<Send, WireError> {
-        let headers = Vec::new();
+    pub fn view(&self, uid: &CaseUid, view: Option<&CaseView>, at: WallTime) -> Result<Send, WireError> {
         let value = view.map(|v| self.codec.encode(v)).transpose()?;
+        let headers = match (view, &value) {
+            (Some(view), Some(value)) => self.events.case_view(view, at, value),
+            _ => Vec::new(),
+        };
         Ok(Send { to: self.out(&self.topics.cases, &uid.0), key: uid.to_string().into_bytes(), value, headers })
     }
 
@@ -138,7 +143,7 @@ impl Outputs {
             to: self.out(topic, &rejected.spread),
             key: rejected.key.clone(),
             value: Some(self.codec.encode(&rejected.letter)?),
-            headers: Vec::new(),
+            headers: self.events.dead_letter(&rejected.letter, None),
         })
     }
 

@@ -87,7 +87,7 @@ impl Worker {
         self.work_sweeps(now, &mut out);
 
         let mut positions = positions_of(&fetched.records);
-        self.encode(&intake, &out, &mut sends, &mut done, &mut positions)?;
+        self.encode(&intake, &out, now, &mut sends, &mut done, &mut positions)?;
         done.observations = out.observations;
         done.sources = intake.sources;
         done.suppressed = intake.suppressed;
@@ -231,6 +231,7 @@ impl Worker {
         &self,
         intake: &IntakeOut,
         out: &Outbox,
+        at: WallTime,
         sends: &mut Vec<Send>,
         done: &mut Done,
         positions: &mut BTreeMap<TopicPartition, Offset>,
@@ -264,7 +265,7 @@ impl Worker {
                 push(self.state.encode(now).map(|value| Send { to, key, value, headers: Vec::new() }))?;
             }
             for (uid, view) in ready.casework.views() {
-                push(outputs.view(&uid, view.as_ref()))?;
+                push(outputs.view(&uid, view.as_ref(), at))?;
                 done.views.push((partition, uid, view));
             }
             // Whoever touched P's state commits P's position, even if unmoved: the broker then fences a zombie.

@@ -16,7 +16,7 @@
 //! A transaction never spans a poll, so a rebalance never meets an open one. Not for rules: everything
 //! that is decided is decided in `intake` and `casework`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -440,9 +440,9 @@ impl Worker {
         let Some(due) = self.ready().filter_map(|(_, r)| r.casework.next_timer()).min().filter(|at| *at <= now) else {
             return Ok(());
         };
-        let positions: BTreeMap<i32, Offset> = self.ready().map(|(p, r)| (p, r.position)).collect();
+        let owned: BTreeSet<i32> = self.ready().map(|(p, _)| p).collect();
         let (feedback, case_events) = (self.outputs.feedback_topic(), self.outputs.case_events_topic());
-        match self.barrier.look(due, now, &mut *self.log, (&feedback, &case_events), &positions) {
+        match self.barrier.look(due, now, &mut *self.log, (&feedback, &case_events), &owned) {
             Ok(Horizon::Reached(up_to)) => self.fetched.timers_up_to = Some(up_to),
             Ok(Horizon::Stalled(up_to)) => {
                 tracing::warn!("feedback is not being read; deadlines fire without it");

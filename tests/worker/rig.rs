@@ -113,7 +113,7 @@ impl Rig {
             catalog: Arc::new(Catalog::compile(catalog.clone()).expect("the catalog compiles").0),
         };
         let codec = Codec::default();
-        let outputs = Outputs::new(Arc::clone(&self.topics), COUNTS, codec.clone());
+        let outputs = Outputs::new("test", Arc::clone(&self.topics), COUNTS, codec.clone());
         let settings = Settings {
             tenant: "test".into(),
             sources: vec![Source {

@@ -129,6 +129,11 @@ impl Member {
         Ok(metadata)
     }
 
+    /// Whether the partition is ours now.
+    pub(super) fn owns(&self, partition: &TopicPartition) -> bool {
+        self.owned.contains_key(partition)
+    }
+
     /// Reads every position from the group again: all that is owned is lost and gained anew.
     pub(super) fn rewind(&mut self) {
         self.rewind = true;

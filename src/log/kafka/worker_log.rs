@@ -6,14 +6,19 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::config::KafkaConfig;
 use super::look::{Looker, committed};
 use super::member::Member;
 use super::producer::Transactions;
 use super::restore::{Control, KafkaRestore, Readers};
+use crate::clock;
 use crate::log::topics::Topics;
 use crate::log::{CaughtUp, Log, LogError, Offset, Polled, Record, Restore, Send, Topic, TopicPartition, Want};
+
+/// How long a look past a position may take; a deadline is looked at again soon.
+const PROBE: Duration = Duration::from_millis(200);
 
 /// The log of one worker thread on Kafka.
 pub struct KafkaLog {
@@ -28,6 +33,8 @@ pub struct KafkaLog {
     transactional: ClientConfig,
     transactional_id: String,
     readers: Readers,
+    /// Stretches at the end of a partition that hold nothing but markers: position and end.
+    empty: BTreeMap<TopicPartition, (Offset, Offset)>,
 }
 
 /// An open transaction.
@@ -59,6 +66,7 @@ impl KafkaLog {
             transactional,
             transactional_id,
             readers,
+            empty: BTreeMap::new(),
         })
     }
 
@@ -145,14 +153,48 @@ impl Log for KafkaLog {
     }
 
     fn caught_up(&mut self, topic: &Topic) -> Result<CaughtUp, LogError> {
-        let looker = self.member.looker();
-        let partitions = looker.partitions(topic)?;
+        let work = *topic == self.topics.case_events;
+        let partitions = self.member.looker().partitions(topic)?;
+        // Of our own work even what isn't committed yet counts: the markers of a transaction are written per
+        // partition, so its positions can be seen before its records can.
+        let looker = if work { &self.written } else { self.member.looker() };
+        let ends = looker.edges(&partitions, KafkaOffset::End)?;
+        let mut reached = committed(self.member.consumer(), &partitions)?;
+        for (tp, end) in &ends {
+            if let Some(at) = reached.get(tp).copied().filter(|at| at < end)
+                && (!work || self.member.owns(tp))
+                && self.only_markers(tp, at, *end)?
+            {
+                reached.insert(tp.clone(), *end);
+            }
+        }
         let plain = |offsets: BTreeMap<TopicPartition, Offset>| {
             offsets.into_iter().map(|(tp, at)| (tp.partition, at)).collect()
         };
-        Ok(CaughtUp {
-            ends: plain(looker.edges(&partitions, KafkaOffset::End)?),
-            committed: plain(committed(self.member.consumer(), &partitions)?),
-        })
+        Ok(CaughtUp { ends: plain(ends), committed: plain(reached) })
+    }
+}
+
+impl KafkaLog {
+    /// Whether nothing but markers of transactions stands between a position and the end: a position is the
+    /// offset after a record, so it never passes them.
+    fn only_markers(&mut self, tp: &TopicPartition, at: Offset, end: Offset) -> Result<bool, LogError> {
+        if self.empty.get(tp) == Some(&(at, end)) {
+            return Ok(true);
+        }
+        let (start, _) = self.written.both(tp)?;
+        let mut probe = KafkaRestore::open(&self.readers, &self.written, tp, Some(at.max(start)))?;
+        let until = clock::instant() + PROBE;
+        loop {
+            let left = until.saturating_duration_since(clock::instant());
+            match probe.next(1, left)? {
+                None => {
+                    self.empty.insert(tp.clone(), (at, end));
+                    return Ok(true);
+                }
+                Some(records) if !records.is_empty() || left.is_zero() => return Ok(false),
+                Some(_) => {}
+            }
+        }
     }
 }
