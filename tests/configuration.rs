@@ -51,6 +51,7 @@ fn the_table_has_every_key_and_no_other() {
         "topics",
         "topics.partitions",
         "sources[]",
+        "feedback_keys[]",
         "http",
         "schema_registry",
         "batch",
