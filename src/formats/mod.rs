@@ -59,5 +59,5 @@ pub use fingerprint::fingerprint;
 pub use frame::decode;
 pub use mapping::Mapping;
 pub use redact::Redactor;
-pub use registry::{Format, UnknownFormat, nearest};
+pub use registry::{Format, UnknownFormat};
 pub use reject::{DecodeInput, Reject};

@@ -71,7 +71,7 @@ impl Format {
             Some((_, format, _)) => Ok(*format),
             None => Err(UnknownFormat {
                 found: name.chars().take(64).collect(),
-                nearest: nearest(&name.to_ascii_lowercase(), Self::names()),
+                nearest: crate::nearest::nearest(name, Self::names()),
             }),
         }
     }
@@ -101,36 +101,6 @@ impl fmt::Display for Format {
     }
 }
 
-/// The candidate that `word` is a misspelling of: within a third of its length in edits, rounded up, the first of the best.
-pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let word: Vec<char> = word.chars().take(64).collect();
-    let allowed = word.len().div_ceil(3);
-    candidates
-        .map(|candidate| (edits(&word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance, one row at a time.
-fn edits(word: &[char], candidate: &str) -> usize {
-    let mut row: Vec<usize> = (0..=word.len()).collect();
-    for (i, theirs) in candidate.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, ours) in row.iter_mut().skip(1).zip(word) {
-            let replaced = diagonal + usize::from(*ours != theirs);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,12 +112,5 @@ mod tests {
         assert_eq!(error.nearest, Some("falco"));
         assert!(error.to_string().starts_with("no format is called `Flaco`; did you mean `falco`?"), "{error}");
         assert_eq!(Format::parse("quickbooks").unwrap_err().nearest, None);
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        let word: Vec<char> = "kitten".chars().collect();
-        assert_eq!(edits(&word, "sitting"), 3);
-        assert_eq!(edits(&[], "abc"), 3);
     }
 }

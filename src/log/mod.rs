@@ -183,6 +183,12 @@ pub trait Log: std::marker::Send {
     /// nothing but markers of transactions between it and the end counts as the end. Of `case-events` the ends
     /// include what isn't committed yet, and only positions of owned partitions are exact.
     fn caught_up(&mut self, topic: &Topic) -> Result<CaughtUp, LogError>;
+
+    /// About how many records of a topic the group has still to read, in all partitions. Markers of
+    /// transactions may count as records.
+    fn lag(&mut self, topic: &Topic) -> Result<u64, LogError> {
+        Ok(self.caught_up(topic)?.behind())
+    }
 }
 
 /// How far the group has read a topic: for timers (PROTOCOL.md, 6).
@@ -195,6 +201,12 @@ pub struct CaughtUp {
 }
 
 impl CaughtUp {
+    /// Records between the positions and the ends.
+    pub fn behind(&self) -> u64 {
+        let position = |partition: &i32| self.committed.iter().find(|(p, _)| p == partition).map_or(0, |(_, at)| at.0);
+        self.ends.iter().map(|(partition, end)| u64::try_from(end.0 - position(partition)).unwrap_or(0)).sum()
+    }
+
     /// Whether every committed position has reached `ends` of an earlier look.
     pub fn has_reached(&self, ends: &[(i32, Offset)]) -> bool {
         ends.iter().all(|(partition, end)| {

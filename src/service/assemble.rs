@@ -20,7 +20,7 @@ use crate::log::topics::{Counts, Topics};
 use crate::log::{Log, LogError, embedded, kafka};
 use crate::metrics::Metrics;
 use crate::policy::report::Colour;
-use crate::policy::{Catalog, Policy, Report, Rules, Sources, Warning};
+use crate::policy::{Catalog, Level, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, KeyError, Keyring, Registry, RegistryError, subjects};
 use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
@@ -245,12 +245,17 @@ pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Ass
         Some(path) => read(path, "catalog")?,
         None => Sources::default(),
     };
-    let broken = |what: &'static str| {
-        move |report: Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) }
+    let broken =
+        |what: &'static str, report: &Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) };
+    let (catalog, mut warnings) =
+        Catalog::compile(catalog_sources.clone()).map_err(|report| broken("the catalog", &report))?;
+    let mut compiled = crate::policy::compile(policy_sources.clone());
+    compiled.check_catalog(&catalog);
+    let policy = match compiled.policy {
+        Some(policy) if !compiled.report.has_errors() => policy,
+        _ => return Err(broken("the policy", &compiled.report)),
     };
-    let (policy, mut warnings) = Policy::compile(policy_sources.clone()).map_err(broken("the policy"))?;
-    let (catalog, more) = Catalog::compile(catalog_sources.clone()).map_err(broken("the catalog"))?;
-    warnings.extend(more);
+    warnings.extend(compiled.report.diagnostics.into_iter().filter(|d| d.level == Level::Warning));
     let rules = Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) };
     let announcement = Announcement {
         policy: policy_sources,

@@ -55,6 +55,11 @@ impl Outputs {
         self.topics.case_events.clone()
     }
 
+    /// Everything that workers read.
+    pub fn inputs(&self) -> Vec<Topic> {
+        self.topics.inputs()
+    }
+
     /// The control topic's only partition.
     pub fn control(&self) -> TopicPartition {
         TopicPartition::new(self.topics.control.clone(), 0)

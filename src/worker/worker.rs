@@ -40,6 +40,8 @@ pub use crate::casework::Site;
 
 /// How long a poll waits while a restore or a deadline is pending.
 const BUSY: Duration = Duration::from_millis(2);
+/// How often the lag is looked at.
+const LAG: Duration = Duration::from_secs(5);
 /// How often a batch is run again after an abort before everything is dropped and restored.
 const RERUNS: u32 = 3;
 /// How often the same call is tried again after a passing fault.
@@ -105,6 +107,8 @@ pub struct Worker {
     pub(super) cases_at_once: usize,
     pub(super) fetched: Fetched,
     barrier: Barrier,
+    /// When the lag was looked at; only one worker of a process does.
+    lag_at: Option<std::time::Instant>,
     want: Want,
     announce: Option<super::announce::Announcement>,
 }
@@ -134,6 +138,7 @@ impl Worker {
             cases_at_once: setup.cases_at_once.max(1),
             fetched: Fetched::default(),
             barrier: Barrier::default(),
+            lag_at: setup.announce.is_some().then(crate::clock::instant),
             want: Want { records: setup.records.max(1), bytes: setup.bytes.max(1), wait: setup.wait },
             announce: setup.announce,
         }
@@ -171,6 +176,7 @@ impl Worker {
         self.read_control()?;
         self.announce_reloaded()?;
         self.restore_slices()?;
+        self.look_at_lag();
         let polled = match self.log.poll(self.next_want()) {
             Ok(polled) => polled,
             Err(LogError::Transient(why)) => {
@@ -433,6 +439,20 @@ impl Worker {
         self.fetched = Fetched::default();
         self.barrier = Barrier::default();
         self.patiently(|log| log.reset())
+    }
+
+    /// For the gauges only: what fails here is looked at again later.
+    fn look_at_lag(&mut self) {
+        if self.lag_at.is_none_or(|at| at.elapsed() < LAG) {
+            return;
+        }
+        self.lag_at = Some(crate::clock::instant());
+        for topic in self.outputs.inputs() {
+            match self.log.lag(&topic) {
+                Ok(records) => self.shared.metrics.lag(&topic, records),
+                Err(error) => tracing::debug!(%topic, %error, "the lag can't be told now"),
+            }
+        }
     }
 
     fn look_at_timers(&mut self) -> Result<(), WorkerError> {

@@ -168,14 +168,23 @@ impl Log for KafkaLog {
                 reached.insert(tp.clone(), *end);
             }
         }
-        let plain = |offsets: BTreeMap<TopicPartition, Offset>| {
-            offsets.into_iter().map(|(tp, at)| (tp.partition, at)).collect()
-        };
-        Ok(CaughtUp { ends: plain(ends), committed: plain(reached) })
+        Ok(CaughtUp { ends: Self::plain(ends), committed: Self::plain(reached) })
+    }
+
+    fn lag(&mut self, topic: &Topic) -> Result<u64, LogError> {
+        let looker = self.member.looker();
+        let partitions = looker.partitions(topic)?;
+        let ends = looker.edges(&partitions, KafkaOffset::End)?;
+        let reached = committed(self.member.consumer(), &partitions)?;
+        Ok(CaughtUp { ends: Self::plain(ends), committed: Self::plain(reached) }.behind())
     }
 }
 
 impl KafkaLog {
+    fn plain(offsets: BTreeMap<TopicPartition, Offset>) -> Vec<(i32, Offset)> {
+        offsets.into_iter().map(|(tp, at)| (tp.partition, at)).collect()
+    }
+
     /// Whether nothing but markers of transactions stands between a position and the end: a position is the
     /// offset after a record, so it never passes them.
     fn only_markers(&mut self, tp: &TopicPartition, at: Offset, end: Offset) -> Result<bool, LogError> {
