@@ -8,8 +8,13 @@
 #[path = "../support/broker.rs"]
 mod broker;
 mod faults;
+mod input;
+mod install;
+mod joins;
+mod kills;
 #[path = "../support/log_conformance.rs"]
 mod log_conformance;
+mod process;
 mod site;
 
 use std::collections::BTreeMap;

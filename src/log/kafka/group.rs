@@ -5,6 +5,7 @@
 //! split off before the first fetch; a revocation is carried out at once, because no transaction is open
 //! during a poll.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
+use super::ties::Ties;
 use crate::log::TopicPartition;
 
 /// A context for clients that need only be heard.
@@ -45,6 +47,10 @@ pub(super) fn tell_statistics(statistics: &[u8]) {
 /// librdkafka's own log line, at one level below its own: its warnings are what a retry will mend.
 pub(super) fn tell(level: Level, fac: &str, message: &str) {
     match level {
+        // One set of an operator's settings is for all clients; what is none of this one's is no news.
+        _ if fac == "CONFWARN" && message.contains("property and will be ignored by this") => {
+            tracing::debug!(target: "shutter::kafka", "{fac}: {message}");
+        }
         Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
             tracing::warn!(target: "shutter::kafka", "{fac}: {message}");
         }
@@ -71,8 +77,10 @@ pub(super) enum Rebalanced {
 }
 
 /// Context of the group's member.
-#[derive(Default)]
 pub(super) struct Group {
+    ties: Ties,
+    /// What is assigned to the client: what the group gave, and what is tied to it.
+    assigned: Mutex<BTreeSet<TopicPartition>>,
     happened: Mutex<Vec<Rebalanced>>,
     /// Partitions that the group gave and that are not assigned to the client yet.
     waiting: Mutex<Vec<TopicPartition>>,
@@ -83,6 +91,24 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// In a group that shares out one topic; the rest goes along with it.
+    pub(super) fn new(ties: Ties) -> Self {
+        Self {
+            ties,
+            assigned: Mutex::default(),
+            happened: Mutex::default(),
+            waiting: Mutex::default(),
+            served: AtomicU64::default(),
+            last_error: Mutex::default(),
+            closing: AtomicBool::default(),
+        }
+    }
+
+    /// What goes along with what.
+    pub(super) fn ties(&self) -> &Ties {
+        &self.ties
+    }
+
     /// Takes what has happened, in order.
     pub(super) fn take(&self) -> Vec<Rebalanced> {
         std::mem::take(&mut *lock(&self.happened))
@@ -93,9 +119,19 @@ impl Group {
         self.served.load(Ordering::Relaxed)
     }
 
-    /// The member has assigned what the group gave.
-    pub(super) fn assigned(&self) {
+    /// The member has assigned what the group gave, and what is tied to it.
+    pub(super) fn assigned<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
         lock(&self.waiting).clear();
+        lock(&self.assigned).extend(partitions.cloned());
+    }
+
+    /// Takes what is assigned of these, and of what is tied to them.
+    fn take_assigned(&self, gone: &[TopicPartition]) -> Vec<TopicPartition> {
+        let goes = |tp: &TopicPartition| gone.iter().any(|g| g.partition == self.ties.home(tp));
+        let mut assigned = lock(&self.assigned);
+        let taken: Vec<TopicPartition> = assigned.iter().filter(|tp| goes(tp)).cloned().collect();
+        assigned.retain(|tp| !goes(tp));
+        taken
     }
 
     /// From here on nobody acts after a poll: assign and unassign at once.
@@ -154,11 +190,12 @@ impl ConsumerContext for Group {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         if !waiting.is_empty() {
             // librdkafka waits for each assignment to be answered, and unassigns only what was assigned.
-            let list = waiting.iter().map(|tp| (tp.topic.to_string(), tp.partition, KafkaOffset::Invalid)).collect();
-            complain(assign(consumer, &list));
+            complain(assign(consumer, &unread(&waiting)));
+            lock(&self.assigned).extend(waiting);
         }
+        let partitions = self.take_assigned(&partitions);
         complain(match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(tpl),
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&unread(&partitions)),
             _ => consumer.unassign(),
         });
         lock(&self.happened).push(if lost { Rebalanced::Lost(partitions) } else { Rebalanced::Revoked(partitions) });
@@ -177,6 +214,11 @@ fn complain(result: KafkaResult<()>) {
     if let Err(e) = result {
         tracing::error!(target: "shutter::kafka", "rebalance: {e}");
     }
+}
+
+/// Partitions without positions.
+fn unread(partitions: &[TopicPartition]) -> TopicPartitionList {
+    partitions.iter().map(|tp| (tp.topic.to_string(), tp.partition, KafkaOffset::Invalid)).collect()
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {

@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset as KafkaOffset};
@@ -22,12 +22,19 @@ use super::fates::fate;
 use super::group::{Bell, Group, Rebalanced, assign};
 use super::look::{Looker, committed};
 use super::record::{record_of, size_of};
+use super::ties::Ties;
 use crate::clock;
 use crate::log::topics::Topics;
 use crate::log::{Assignment, LogError, Offset, Polled, Record, Topic, TopicPartition, Want};
 
 /// Longest wait without looking at the group's own queue: a bell that was missed costs no more than this.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How often the inputs are asked how many partitions they have.
+const GROWN: Duration = Duration::from_secs(30);
+/// How often positions are committed as they are. The group doesn't subscribe to the inputs, and a broker forgets
+/// positions of such topics a while after their last commit, seven days by default.
+const RENEW: Duration = Duration::from_secs(3_600);
 
 /// A partition that is read.
 struct Owned {
@@ -58,23 +65,28 @@ pub(super) struct Member {
     /// Every position is to be read again from the group (after an unknown outcome).
     rewind: bool,
     turn: usize,
+    /// Topics that go along with `holding`, with their partitions.
+    inputs: Vec<(Topic, i32)>,
+    grown: bool,
+    asked: Instant,
+    renewed: Instant,
 }
 
 impl Member {
     /// Joins the group; the first polls bring the assignment.
     pub(super) fn join(config: &ClientConfig, looker: Looker, topics: &Topics) -> Result<Self, LogError> {
         let bell = Arc::new(Bell::default());
+        let mut inputs = Vec::new();
+        // The client would wait for a missing topic without a word.
+        for topic in topics.inputs().into_iter().filter(|topic| *topic != topics.case_events) {
+            inputs.push((topic.clone(), count(&looker, &topic)?));
+        }
+        let ties = Ties::new(topics.case_events.clone(), count(&looker, &topics.case_events)?);
         let mut consumer: BaseConsumer<Group> =
-            config.create_with_context(Group::default()).map_err(|e| fate(&e, "making a consumer"))?;
+            config.create_with_context(Group::new(ties)).map_err(|e| fate(&e, "making a consumer"))?;
         let ring = Arc::clone(&bell);
         consumer.set_nonempty_callback(move || ring.ring());
-        let inputs = topics.inputs();
-        // The group would wait for a missing topic without a word.
-        for topic in &inputs {
-            looker.partitions(topic)?;
-        }
-        let names: Vec<&str> = inputs.iter().map(AsRef::as_ref).collect();
-        consumer.subscribe(&names).map_err(|e| fate(&e, "subscribing"))?;
+        consumer.subscribe(&[&topics.case_events]).map_err(|e| fate(&e, "subscribing"))?;
         Ok(Self {
             owned: BTreeMap::new(),
             consumer: Arc::new(consumer),
@@ -87,12 +99,17 @@ impl Member {
             joined: false,
             rewind: false,
             turn: 0,
+            inputs,
+            grown: false,
+            asked: clock::instant(),
+            renewed: clock::instant(),
         })
     }
 
     /// Changes and records, in the order that [`Polled`] promises.
     pub(super) fn poll(&mut self, want: Want) -> Result<Polled, LogError> {
         let end = clock::instant() + want.wait;
+        self.keep_up();
         loop {
             let seen = self.bell.count();
             let heard = self.serve();
@@ -257,8 +274,18 @@ impl Member {
                 self.changes.push(Assignment::Gained(partitions));
             }
         }
-        let Some(partitions) = self.waiting.clone() else { return Ok(()) };
-        let starts = self.starts(&partitions)?;
+        if self.waiting.is_none() && !self.grown {
+            return Ok(());
+        }
+        let own = self.owned.keys().filter(|tp| tp.topic == self.holding);
+        let work: Vec<TopicPartition> = own.cloned().chain(self.waiting.iter().flatten().cloned()).collect();
+        let mut partitions = self.consumer.context().ties().with(&work, &self.inputs);
+        partitions.retain(|tp| !self.owned.contains_key(tp));
+        self.grown = false;
+        if self.waiting.is_none() && partitions.is_empty() {
+            return Ok(());
+        }
+        let starts = self.starts(&partitions).inspect_err(|_| self.grown = true)?;
         let mut queues = BTreeMap::new();
         for (tp, start) in &starts {
             let mut queue = self
@@ -272,13 +299,45 @@ impl Member {
         }
         let lost = self.consumer.assignment_lost();
         assign(&self.consumer, &list_of(&starts)).map_err(|e| fate(&e, "taking over partitions"))?;
-        self.consumer.context().assigned();
-        self.waiting = None;
+        self.consumer.context().assigned(starts.keys());
         // Assigning clears librdkafka's mark of a lost membership; the revocation still follows.
-        self.joined = !lost;
+        self.joined = !lost && (self.joined || self.waiting.is_some());
+        self.waiting = None;
         self.owned.extend(queues);
         self.changes.push(Assignment::Gained(partitions));
         Ok(())
+    }
+
+    /// Looks for new partitions of the inputs, and keeps positions from being forgotten. What fails is tried again.
+    fn keep_up(&mut self) {
+        if !self.joined {
+            return;
+        }
+        if self.asked.elapsed() > GROWN {
+            self.asked = clock::instant();
+            for (topic, known) in &mut self.inputs {
+                match count(&self.looker, topic) {
+                    Ok(n) if n > *known => {
+                        tracing::info!(%topic, partitions = n, "new partitions will be read");
+                        *known = n;
+                        self.grown = true;
+                    }
+                    Ok(_) => {}
+                    Err(why) => tracing::warn!(%why, "whether an input has new partitions is asked again later"),
+                }
+            }
+        }
+        if self.renewed.elapsed() > RENEW {
+            self.renewed = clock::instant();
+            let owned: Vec<TopicPartition> = self.owned.keys().cloned().collect();
+            // No transaction is open here, and nobody else may commit what this member owns.
+            let renewed = committed(&self.consumer, &owned).and_then(|positions| {
+                self.consumer.commit(&list_of(&positions), CommitMode::Sync).map_err(|e| fate(&e, "renewing positions"))
+            });
+            if let Err(why) = renewed {
+                tracing::warn!(%why, "positions will be renewed later");
+            }
+        }
     }
 
     /// Absolute positions: the committed ones, else the earliest. One that is no longer in the log is fatal.
@@ -378,6 +437,10 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+fn count(looker: &Looker, topic: &Topic) -> Result<i32, LogError> {
+    Ok(i32::try_from(looker.partitions(topic)?.len()).unwrap_or(i32::MAX))
 }
 
 fn refused(error: &KafkaError, tp: &TopicPartition) -> LogError {

@@ -6,6 +6,7 @@
 //! | `worker_log` | [`KafkaLog`]: the seam, put together from the parts below |
 //! | `member` | the consumer: group, assignment, positions, urgent topics first |
 //! | `group` | what librdkafka calls back with: rebalances, logs, errors |
+//! | `ties` | which inputs go along with which partition of `case-events` |
 //! | `look` | starts, ends, partitions and committed positions |
 //! | `producer` | transactions, and a plain append |
 //! | `restore` | reading a changelog to the end that counts; the `control` topic |
@@ -27,6 +28,7 @@ mod producer;
 mod reader;
 mod record;
 mod restore;
+mod ties;
 mod worker_log;
 
 pub use admin::{AdminError, Created, Purge, create_topics};
