@@ -13,8 +13,7 @@ use super::logging::LogFlags;
 use crate::clock;
 use crate::config::Config;
 use crate::http::{self, Http};
-use crate::log::embedded::{EmbeddedLog, Trimmed};
-use crate::service::{self, Assembled, Backing, Options, Running, Stopped};
+use crate::service::{self, Assembled, Backing, Chores, Options, Running, Stopped};
 use crate::worker::Shared;
 
 /// Shown by `--help`.
@@ -28,8 +27,6 @@ Signals: SIGTERM and SIGINT stop it after the open transaction; SIGHUP reads pol
 
 /// How often files of policy and catalog are looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often the embedded log is trimmed.
-const TRIM: Duration = Duration::from_secs(30);
 /// How long open HTTP requests may still take when stopping.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -55,24 +52,28 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     }
     let token = config.http.token_file.as_deref().map(crate::config::read_token).transpose()?;
     let Assembled { setups, shared, topics, codec, backing, .. } = assembled;
-    let embedded = match &backing {
-        Backing::Embedded(log) => Some(log.clone()),
-        Backing::Kafka(_) => None,
+    let (embedded, chores) = match (&backing, &config.log.kafka) {
+        (Backing::Kafka(_), Some(kafka)) => (None, Some(Chores::Purge(Box::new(kafka.clone()), Arc::clone(&topics)))),
+        (Backing::Embedded(log), _) => (Some(log.clone()), Some(Chores::Trim(log.clone()))),
+        (Backing::Kafka(_), None) => (None, None),
     };
-    let http = Arc::new(Http { shared: Arc::clone(&shared), topics, codec, embedded: embedded.clone(), token });
+    let http = Arc::new(Http { shared: Arc::clone(&shared), topics, codec, embedded, token });
     let workers = setups.len();
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
+    if let Some(chores) = chores {
+        chores.start(Arc::clone(&shared)).context("starting the chores")?;
+    }
     tracing::info!(workers, tenant = %config.tenant, ceiling = %config.ceiling, "shutter runs");
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(tokio::sync::Notify::new());
-    let server =
+    let mut server =
         runtime.spawn(http::serve(http, config.http.listen, |address| tracing::info!(%address, "HTTP listens"), {
             let stop = Arc::clone(&stop);
             async move { stop.notified().await }
         }));
     let asked = runtime.spawn(signals(config.clone(), Arc::clone(&shared)));
-    let outcome = watch(&running, &asked, &server, embedded.as_ref(), &shared);
+    let outcome = watch(&running, &asked, &mut server, &runtime);
     stop.notify_one();
     let ended = running.stop();
     runtime.shutdown_timeout(GOODBYE);
@@ -86,15 +87,13 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Waits for a signal, a worker or the server to end; trims the embedded log meanwhile.
+/// Waits for a signal, or for a worker or the server to end.
 fn watch(
     running: &Running,
     asked: &tokio::task::JoinHandle<anyhow::Result<()>>,
-    server: &tokio::task::JoinHandle<Result<(), http::HttpError>>,
-    embedded: Option<&EmbeddedLog>,
-    shared: &Arc<Shared>,
+    server: &mut tokio::task::JoinHandle<Result<(), http::HttpError>>,
+    runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<()> {
-    let mut trimmed = clock::instant();
     loop {
         if let Some(Stopped { thread, outcome }) = running.wait(Duration::from_millis(200)) {
             return outcome.with_context(|| format!("worker {thread} stopped"));
@@ -102,15 +101,8 @@ fn watch(
         if asked.is_finished() {
             return Ok(());
         }
-        if server.is_finished() && !shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
-            anyhow::bail!("the HTTP server stopped: is `http.listen` free? See the lines above");
-        }
-        if let Some(log) = embedded.filter(|_| trimmed.elapsed() > TRIM) {
-            trimmed = clock::instant();
-            match log.trim() {
-                Ok(Trimmed::More | Trimmed::All) => {}
-                Err(error) => tracing::warn!(%error, "the embedded log could not be trimmed"),
-            }
+        if server.is_finished() {
+            return Ok(runtime.block_on(server).context("the HTTP server")??);
         }
     }
 }
