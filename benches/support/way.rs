@@ -46,7 +46,7 @@ pub struct Way {
     pub state: StateCodec,
     /// Records that would have gone out.
     pub sends: u64,
-    /// Their bytes: keys and values.
+    /// Their bytes: keys, values and headers.
     pub bytes: u64,
     /// Actions among them.
     pub actions: u64,
@@ -66,7 +66,7 @@ impl Way {
             intake: Intake::new(settings.clone(), (*rules).clone()),
             settings,
             casework,
-            outputs: Outputs::new(topics, Counts { input: 1, work: 1, output: 1 }, Codec::default()),
+            outputs: Outputs::new("bench", topics, Counts { input: 1, work: 1, output: 1 }, Codec::default()),
             state: StateCodec::default(),
             sends: 0,
             bytes: 0,
@@ -89,7 +89,7 @@ impl Way {
         laps.push(of_this_thread());
         let out = self.work(&events, now);
         laps.push(of_this_thread());
-        self.encode(&out);
+        self.encode(&out, now);
         self.casework.committed();
         laps.push(of_this_thread());
         for (took, (from, to)) in self.took.iter_mut().zip(laps.iter().zip(laps.iter().skip(1))) {
@@ -147,7 +147,7 @@ impl Way {
         out
     }
 
-    fn encode(&mut self, out: &Outbox) {
+    fn encode(&mut self, out: &Outbox, now: WallTime) {
         let (outputs, casework) = (&self.outputs, &self.casework);
         let fits = "a record of ours fits its schema";
         let receipts = out.receipts.iter().map(|receipt| outputs.receipt(receipt).expect(fits));
@@ -162,7 +162,7 @@ impl Way {
             count(&mut self.sends, &mut self.bytes, &send);
         }
         for (uid, view) in casework.views() {
-            count(&mut self.sends, &mut self.bytes, &outputs.view(&uid, view.as_ref()).expect(fits));
+            count(&mut self.sends, &mut self.bytes, &outputs.view(&uid, view.as_ref(), now).expect(fits));
         }
         self.actions += out.actions.len() as u64;
     }
@@ -170,5 +170,6 @@ impl Way {
 
 fn count(sends: &mut u64, bytes: &mut u64, send: &Send) {
     *sends += 1;
-    *bytes += (send.key.len() + send.value.as_ref().map_or(0, Vec::len)) as u64;
+    let headers: usize = send.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    *bytes += (send.key.len() + send.value.as_ref().map_or(0, Vec::len) + headers) as u64;
 }
