@@ -7,7 +7,15 @@
 mod bad_bytes;
 #[path = "wire/evolution.rs"]
 mod evolution;
+#[path = "wire/headers.rs"]
+mod headers;
+#[path = "wire/registry.rs"]
+mod registry;
+#[path = "support/registry.rs"]
+mod registry_server;
 #[path = "wire/samples.rs"]
 mod samples;
 #[path = "wire/shape.rs"]
 mod shape;
+#[path = "wire/signature.rs"]
+mod signature;
