@@ -113,8 +113,8 @@ fn every_wrong_credential_has_a_name() {
     let [key, signature] = signed_headers(&feedback, "iam-1", SECRET);
     let ring = ring();
     let refused = |headers: &[Header]| ring.authenticate(&feedback, headers).expect_err("refused");
-    assert_eq!(refused(&[key.clone()]), SignatureError::Incomplete { missing: "shutter-signature" });
-    assert_eq!(refused(&[signature.clone()]), SignatureError::Incomplete { missing: "shutter-key" });
+    assert_eq!(refused(std::slice::from_ref(&key)), SignatureError::Incomplete { missing: "shutter-signature" });
+    assert_eq!(refused(std::slice::from_ref(&signature)), SignatureError::Incomplete { missing: "shutter-key" });
     let twice = [key.clone(), header("Shutter-Key", b"ada-1"), signature.clone()];
     assert_eq!(refused(&twice), SignatureError::Twice { name: "shutter-key" });
     let unknown = SignatureError::UnknownKey { key: "nobody".to_owned() };
