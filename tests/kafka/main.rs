@@ -47,6 +47,7 @@ impl log_conformance::Fixture for Conforming {
     }
 
     fn read(&self, at: &TopicPartition) -> Vec<Record> {
+        self.0.settle(&at.topic);
         let mut records = Vec::new();
         self.0
             .reader()

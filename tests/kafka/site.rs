@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use shutter::clock;
 use shutter::log::kafka::{KafkaAppender, KafkaConfig, KafkaLog, KafkaReader, Setting, create_topics};
 use shutter::log::topics::Topics;
@@ -53,7 +54,28 @@ impl Site {
         KafkaReader::open(&self.config).expect("a reader")
     }
 
+    /// Waits until nothing of a topic is in a transaction any more, as long as that can be expected: a broker
+    /// answers a commit before it has written the markers that let readers see it. Gives up on one left open.
+    pub fn settle(&self, topic: &Topic) {
+        let ends = |isolation: &str| -> BaseConsumer {
+            rdkafka::ClientConfig::new()
+                .set("bootstrap.servers", &self.config.bootstrap_servers)
+                .set("isolation.level", isolation)
+                .create()
+                .expect("a client")
+        };
+        let (committed, written) = (ends("read_committed"), ends("read_uncommitted"));
+        let end = clock::instant() + Duration::from_secs(2);
+        let partitions = patient(|| self.reader().partitions(topic));
+        for partition in 0..partitions {
+            let of = |client: &BaseConsumer| client.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end);
+            while of(&committed).ok() != of(&written).ok() && clock::instant() < end {}
+        }
+    }
+
+    /// Every value that a read_committed reader finds, in order of value.
     pub fn values(&self, topic: &Topic) -> Vec<String> {
+        self.settle(topic);
         let end = clock::instant() + PATIENCE;
         let reader = self.reader();
         loop {
