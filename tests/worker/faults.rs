@@ -62,14 +62,20 @@ fn the_executor_cannot_verify_itself() {
 #[test]
 fn an_aborted_transaction_runs_again_with_the_same_result() {
     let want = expected();
-    for aborts in 1..4 {
-        let mut rig = Rig::new();
-        feed(&mut rig);
-        for _ in 0..aborts {
-            rig.inject(0, Fault::CommitAborts);
+    // The first transactions move detections to case-events, a later one decides: strike each.
+    for turns in 0..4 {
+        for aborts in 1..4 {
+            let mut rig = Rig::new();
+            feed(&mut rig);
+            for _ in 0..turns {
+                rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+            }
+            for _ in 0..aborts {
+                rig.inject(0, Fault::CommitAborts);
+            }
+            rig.settle();
+            assert_eq!(rig.enforced(), want, "{aborts} aborts after {turns} turns");
         }
-        rig.settle();
-        assert_eq!(rig.enforced(), want, "{aborts} aborts");
     }
 }
 
@@ -139,6 +145,26 @@ fn work_moves_between_workers_with_its_state() {
     assert_eq!(rig.enforced(), want);
     let detections: u64 = rig.cases().len() as u64;
     assert_eq!(detections, 5);
+}
+
+#[test]
+fn a_worker_that_gave_work_away_fires_none_of_its_deadlines() {
+    let mut rig = Rig::new();
+    rig.start(1);
+    feed(&mut rig);
+    rig.settle();
+    rig.give_all_to(1);
+    rig.settle();
+    rig.advance(shutter::time::Span::minutes(3));
+    let giver = rig.workers[0].as_mut().expect("alive");
+    for _ in 0..10 {
+        giver.turn().expect("goes on");
+    }
+    let before: Vec<_> = rig.receipts().into_iter().filter(|r| r.outcome == "outcome_unknown").collect();
+    assert!(before.is_empty(), "the giver acted on work that isn't its own");
+    rig.settle();
+    let unknown = rig.receipts().iter().filter(|r| r.outcome == "outcome_unknown").count();
+    assert_eq!(unknown, 5, "one for each case");
 }
 
 #[test]
