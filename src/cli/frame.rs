@@ -44,19 +44,26 @@ pub enum Command {
     /// Show what a policy would have done with a file of detections.
     #[command(after_help = exit::help(super::replay::EXAMPLES))]
     Replay(super::replay::Args),
+    /// Show the whole of it on made-up detections, with time sped up.
+    #[command(after_help = exit::help(super::demo::EXAMPLES))]
+    Demo(super::demo::Args),
 }
 
 impl Command {
     fn run(self, log: &LogFlags) -> anyhow::Result<ExitCode> {
-        // A command with a configuration logs as that says.
-        if !matches!(self, Self::Run(_)) {
-            log.start(LogFormat::default(), DEFAULT_LEVEL);
+        match self {
+            // A command with a configuration logs as that says.
+            Self::Run(_) => {}
+            // Its output is a story; only what is wrong may stand between its lines.
+            Self::Demo(_) => log.start(LogFormat::default(), "error"),
+            _ => log.start(LogFormat::default(), DEFAULT_LEVEL),
         }
         match self {
             Self::Run(args) => super::run::run(&args, log),
             Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
             Self::Replay(args) => super::replay::run(args),
+            Self::Demo(args) => super::demo::run(&args),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `check.rs` | `shutter check` |
 //! | `normalize.rs` | `shutter normalize` |
 //! | `run.rs` | `shutter run` |
+//! | `demo/` | `shutter demo` |
 //! | `replay.rs`, `replay/` | `shutter replay` |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
@@ -16,6 +17,7 @@
 //! `#[command(after_help = exit::help("Example:\n  shutter …"))]`: a test asks for an example and the exit codes.
 
 mod check;
+mod demo;
 pub mod exit;
 mod frame;
 pub mod input;

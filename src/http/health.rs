@@ -44,6 +44,6 @@ pub async fn ready(State(http): State<Arc<Http>>) -> Response {
 
 /// Prometheus text format.
 pub async fn metrics(State(http): State<Arc<Http>>) -> Response {
-    let text = http.shared.metrics.text();
+    let text = http.shared.metrics.text_at((http.clock)());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::answer::Problem;
 use super::{actions, cases, health, post as posts};
+use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::topics::Topics;
@@ -32,6 +33,8 @@ pub struct Http {
     pub codec: Codec,
     /// The embedded log; none on Kafka, where detections and feedback go to topics.
     pub embedded: Option<EmbeddedLog>,
+    /// The clock by which ages are told.
+    pub clock: Clock,
     /// Bearer token that every request but the health checks must bring.
     pub token: Option<String>,
 }
