@@ -3,9 +3,13 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test may stop where what it needs is missing")]
 
+#[path = "support/registry.rs"]
+mod registry_server;
+
 mod worker {
     mod barrier;
     mod faults;
     mod rig;
     mod rules;
+    mod unread;
 }

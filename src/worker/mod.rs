@@ -9,6 +9,7 @@
 //! | `barrier` | when a deadline may fire |
 //! | `book`, `announce` | versions of the rules on `control` |
 //! | `outputs`, `state_codec` | what goes where, as which bytes |
+//! | `unread` | a batch waits while a Schema Registry doesn't answer |
 //! | `shared` | what HTTP and metrics may see |
 
 mod announce;
@@ -19,6 +20,7 @@ mod part;
 mod shared;
 mod state_codec;
 mod transaction;
+mod unread;
 #[expect(clippy::module_inception, reason = "the folder's word is the type's word")]
 mod worker;
 

@@ -107,6 +107,19 @@ impl Outputs {
         self.codec.decode(bytes).map_err(|e| e.to_string())
     }
 
+    /// Makes sure that decoding this record needs no registry; only the topics that hold framed records of
+    /// several writers can.
+    ///
+    /// # Errors
+    /// A registry that doesn't answer now.
+    pub fn learn(&self, record: &Record) -> Result<(), WireError> {
+        let topic = &record.from.topic;
+        match &record.value {
+            Some(bytes) if self.is_feedback(topic) || self.is_case_events(topic) => self.codec.learn(bytes),
+            _ => Ok(()),
+        }
+    }
+
     /// An action.
     pub fn action(&self, action: &Action) -> Result<Send, WireError> {
         let topic = self.topics.actions.get(&action.kind).expect("every kind of action has its topic");

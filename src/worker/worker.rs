@@ -191,6 +191,9 @@ impl Worker {
             self.change(change)?;
         }
         self.fetched = Fetched { records: polled.records, timers_up_to: None, stalled: false };
+        if let Err(why) = self.learn_schemas() {
+            return self.start_over(&why);
+        }
         self.look_at_timers()?;
         if self.has_work() { self.transact() } else { Ok(()) }
     }

@@ -30,6 +30,8 @@ pub struct Held {
     pub login: Option<String>,
     /// Every answer is this, where set.
     pub broken: Option<(StatusCode, String)>,
+    /// Only so many answers; 0 = until it is mended.
+    pub broken_for: usize,
 }
 
 /// A registry that runs until it is dropped.
@@ -86,8 +88,13 @@ async fn noted(State(held): Shared, request: Request, next: Next) -> Response {
         let mut held = held.lock().expect("no test panicked inside");
         held.asked.push(format!("{} {}", request.method(), request.uri().path()));
         let login = request.headers().get("authorization").map(|value| value.to_str().expect("text").to_owned());
-        match (&held.broken, &held.login) {
-            (Some((status, body)), _) => Some((*status, body.clone())),
+        let broken = held.broken.clone();
+        if held.broken_for == 1 {
+            held.broken = None;
+        }
+        held.broken_for = held.broken_for.saturating_sub(1);
+        match (broken, &held.login) {
+            (Some(answer), _) => Some(answer),
             (None, Some(wanted)) if login.as_ref() != Some(wanted) => {
                 Some((StatusCode::UNAUTHORIZED, "{\"error_code\":401,\"message\":\"Unauthorized\"}".to_owned()))
             }

@@ -80,6 +80,7 @@ pub struct Rig {
     pub now: Arc<AtomicI64>,
     pub workers: Vec<Option<Worker>>,
     policy: String,
+    codec: Codec,
     ids: u32,
 }
 
@@ -90,11 +91,20 @@ impl Rig {
     }
 
     pub fn with_policy(policy: &str) -> Self {
+        Self::with(policy, Codec::default())
+    }
+
+    /// With the codec of a site that has a Schema Registry.
+    pub fn with_codec(codec: Codec) -> Self {
+        Self::with(POLICY, codec)
+    }
+
+    fn with(policy: &str, codec: Codec) -> Self {
         let topics = Arc::new(Topics::new("", ["falco"]));
         let now = Arc::new(AtomicI64::new(START));
         let clock = clock(&now);
         let log = MemoryLog::new(&topics, COUNTS, clock);
-        let mut rig = Self { log, topics, now, workers: Vec::new(), policy: policy.to_owned(), ids: 0 };
+        let mut rig = Self { log, topics, now, workers: Vec::new(), policy: policy.to_owned(), codec, ids: 0 };
         rig.start(0);
         rig.give_all_to(0);
         rig
@@ -112,7 +122,7 @@ impl Rig {
             policy: Arc::new(Policy::compile(policy.clone()).expect("the policy compiles").0),
             catalog: Arc::new(Catalog::compile(catalog.clone()).expect("the catalog compiles").0),
         };
-        let codec = Codec::default();
+        let codec = self.codec.clone();
         let outputs = Outputs::new("test", Arc::clone(&self.topics), COUNTS, codec.clone());
         let settings = Settings {
             tenant: "test".into(),
@@ -254,7 +264,7 @@ impl Rig {
         of_topic
             .flat_map(|tp| self.log.read(tp))
             .filter_map(|record| record.value)
-            .map(|bytes| Codec::default().decode(&bytes).expect("decodes"))
+            .map(|bytes| self.codec.decode(&bytes).expect("decodes"))
             .collect()
     }
 
