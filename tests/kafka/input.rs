@@ -23,8 +23,7 @@ pub fn detections(n: u64, malformed: u64) -> Vec<Input> {
     (0..n).map(|i| if mix(i) % 100 < malformed { broken(i) } else { detection(i, n) }).collect()
 }
 
-/// The first of Falco's, alone: what it leads to is enforced.
-#[allow(dead_code)]
+/// A detection of Falco's that is enforced at once, of a case of its own.
 pub fn critical(host: u64) -> Input {
     falco(0, host, 0, 0)
 }
@@ -41,7 +40,9 @@ fn detection(i: u64, n: u64) -> Input {
 
 /// The time of the `i`th: from two hours ago on, one a hundredth of a second.
 fn time(i: u64) -> String {
-    let start = shutter::clock::system()().as_millis() / 86_400_000 * 86_400_000 - 86_400_000;
+    // The same in all runs of one process, even over midnight.
+    static START: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    let start = START.get_or_init(|| shutter::clock::system()().as_millis() - 7_200_000);
     let at = start + i64::try_from(i).unwrap_or(0) * 10;
     shutter::time::WallTime::from_millis(at).to_string()
 }

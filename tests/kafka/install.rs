@@ -170,7 +170,13 @@ impl Install {
         let topics: Vec<Topic> = self.topics.detections.values().cloned().collect();
         let committed = self.committed(&looker, &topics);
         for (tp, at) in committed {
-            let (_, high) = looker.fetch_watermarks(&tp.topic, tp.partition, LONG).expect("an end");
+            let end = clock::instant() + LONG;
+            let high = loop {
+                match looker.fetch_watermarks(&tp.topic, tp.partition, Duration::from_secs(10)) {
+                    Ok((_, high)) => break high,
+                    Err(error) => assert!(clock::instant() < end, "{error}"),
+                }
+            };
             done += at;
             all += high;
         }
@@ -193,7 +199,14 @@ impl Install {
             (0..PARTITIONS).map(move |p| (name.clone(), p, KafkaOffset::Invalid))
         };
         let list: TopicPartitionList = topics.iter().flat_map(all).collect();
-        let found = looker.committed_offsets(list, LONG).expect("positions");
+        let end = clock::instant() + LONG;
+        // A broker that comes back takes a moment.
+        let found = loop {
+            match looker.committed_offsets(list.clone(), Duration::from_secs(10)) {
+                Ok(found) => break found,
+                Err(error) => assert!(clock::instant() < end, "{error}"),
+            }
+        };
         found
             .elements()
             .iter()
@@ -260,7 +273,6 @@ impl Install {
         self.topics.actions.values().flat_map(|topic| self.all(topic)).collect()
     }
 
-    #[allow(dead_code)]
     pub fn receipts(&self) -> Vec<Receipt> {
         self.all(&self.topics.audit)
     }

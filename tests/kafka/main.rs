@@ -8,6 +8,7 @@
 #[path = "../support/broker.rs"]
 mod broker;
 mod faults;
+mod faulty;
 mod input;
 mod install;
 mod joins;
@@ -16,6 +17,9 @@ mod kills;
 mod log_conformance;
 mod process;
 mod site;
+mod switch;
+mod whole;
+mod zombie;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -82,7 +86,7 @@ fn topics_are_made_once_and_checked() {
     let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 3, "{told:#?}");
     assert!(told.iter().any(|t| t.contains("detections.trivy") && t.contains("shutter topics create --config c.yaml")));
-    assert!(told.iter().filter(|t| t.contains("kafka.partitions.work: 2")).count() == 2, "{told:#?}");
+    assert!(told.iter().filter(|t| t.contains("topics.partitions.work: 2")).count() == 2, "{told:#?}");
 }
 
 #[test]

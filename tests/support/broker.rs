@@ -7,9 +7,9 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -22,8 +22,11 @@ pub struct Broker {
     pub address: String,
     child: Child,
     // Held open: its end is the broker's end.
-    _input: std::process::ChildStdin,
+    _input: ChildStdin,
     data: tempfile::TempDir,
+    ports: (u16, u16),
+    /// The scripts that have started it again. All are kept: the end of one's input removes the data.
+    again: Mutex<Vec<(Child, ChildStdin)>>,
 }
 
 static BROKER: OnceLock<Result<Broker, String>> = OnceLock::new();
@@ -59,6 +62,28 @@ impl Broker {
         assert!(status.success(), "kill {name} {pid}");
     }
 
+    /// Ends its process by this signal, and starts it again on the same ports and data.
+    pub fn restart(&self, signal: &str) {
+        let folder = self.data.path().join("broker");
+        let pid = std::fs::read_to_string(folder.join("pid")).expect("run.sh wrote it");
+        self.signal(signal);
+        let end = clock::instant() + Duration::from_secs(60);
+        let alive = || Path::new("/proc").join(pid.trim()).join("cmdline");
+        // A process that ended is a zombie until its script looks: it has no command line any more.
+        while std::fs::read(alive()).is_ok_and(|line| !line.is_empty()) {
+            assert!(clock::instant() < end, "the broker doesn't end");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let log = std::fs::File::create(self.data.path().join("again.log")).expect("a log");
+        let mut child = script(self.ports, &folder, log).spawn().expect("run.sh starts");
+        let input = child.stdin.take().expect("it is piped");
+        self.again.lock().expect("unpoisoned").push((child, input));
+        let asking = asking(&self.address).expect("a client");
+        while !asking.fetch_metadata(None, Duration::from_millis(500)).is_ok_and(|m| !m.brokers().is_empty()) {
+            assert!(clock::instant() < end, "the broker doesn't come back");
+        }
+    }
+
     /// A prefix for topics and groups that nobody else uses.
     pub fn fresh_prefix(&self) -> String {
         format!("t{}-{}.", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
@@ -83,7 +108,6 @@ fn start() -> Result<Broker, String> {
 }
 
 fn start_once() -> Result<Broker, (bool, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let free = || {
         TcpListener::bind("127.0.0.1:0")
             .and_then(|l| Ok((l.local_addr()?.port(), l)))
@@ -95,27 +119,18 @@ fn start_once() -> Result<Broker, (bool, String)> {
     let log = std::fs::File::create(data.path().join("start.log")).map_err(|e| (false, e.to_string()))?;
     drop((held, held_too));
     let folder = data.path().join("broker");
-    let mut child = Command::new(root.join("deploy/kafka-dev/run.sh"))
-        .envs([("PORT", port.to_string()), ("CONTROLLER", controller.to_string()), ("UNTIL_EOF", "1".to_owned())])
-        .env("DATA", &folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(log)
+    let mut child = script((port, controller), &folder, log)
         .spawn()
         .map_err(|e| (false, format!("deploy/kafka-dev/run.sh does not start: {e}")))?;
     let input = child.stdin.take().expect("it is piped");
     let address = format!("127.0.0.1:{port}");
-    let asking: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &address)
-        .set("log_level", "0")
-        .set("reconnect.backoff.max.ms", "200")
-        .create()
-        .map_err(|e| (false, e.to_string()))?;
+    let asking = asking(&address).map_err(|e| (false, e.to_string()))?;
     // The first start may fetch 54 MB of jars.
     let end = clock::instant() + Duration::from_secs(300);
     loop {
         if asking.fetch_metadata(None, Duration::from_millis(500)).is_ok_and(|m| !m.brokers().is_empty()) {
-            return Ok(Broker { address, child, _input: input, data });
+            let ports = (port, controller);
+            return Ok(Broker { address, child, _input: input, data, ports, again: Mutex::default() });
         }
         let told = || {
             ["start.log", "broker/broker.log"]
@@ -132,8 +147,33 @@ fn start_once() -> Result<Broker, (bool, String)> {
     }
 }
 
+fn script(ports: (u16, u16), folder: &Path, log: std::fs::File) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kafka-dev/run.sh"));
+    command
+        .envs([("PORT", ports.0.to_string()), ("CONTROLLER", ports.1.to_string()), ("UNTIL_EOF", "1".to_owned())])
+        .env("DATA", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(log);
+    command
+}
+
+fn asking(address: &str) -> rdkafka::error::KafkaResult<BaseConsumer> {
+    ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("log_level", "0")
+        .set("reconnect.backoff.max.ms", "200")
+        .create()
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
+        if let Ok(mut again) = self.again.lock() {
+            for (mut child, _input) in again.drain(..) {
+                let _ = Command::new("kill").arg(child.id().to_string()).status();
+                let _ = child.wait();
+            }
+        }
         // The script kills the broker when it ends; a plain kill lets it do so.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();

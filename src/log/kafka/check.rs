@@ -141,7 +141,7 @@ fn partitions(config: &KafkaConfig, spec: &TopicSpec, topic: &Found) -> Option<T
             (
                 set,
                 format!(
-                    "set `kafka.partitions.work: {}` if every one of them has that many; {advice}",
+                    "set `topics.partitions.work: {}` if every one of them has that many; {advice}",
                     topic.partitions
                 ),
             )
@@ -201,7 +201,7 @@ mod tests {
         one(&|f| set(f, "s.changelog", "cleanup.policy", "delete"), "--add-config cleanup.policy=compact");
         one(&|f| set(f, "s.case-events", "retention.ms", "604800000"), "--add-config retention.ms=-1");
         one(&|f| set(f, "s.feedback", "message.timestamp.type", "CreateTime"), "message.timestamp.type=LogAppendTime");
-        one(&|f| f.get_mut("s.changelog").expect("there").partitions = 3, "kafka.partitions.work: 3");
+        one(&|f| f.get_mut("s.changelog").expect("there").partitions = 3, "topics.partitions.work: 3");
         one(&|f| set(f, "s.dead-letters", "max.message.bytes", "1048588"), "--add-config max.message.bytes=");
     }
 
