@@ -12,6 +12,36 @@ use crate::broker::Broker;
 use crate::site::{PATIENCE, Seen, Site, begin, joined, record, restored, want, words};
 
 #[test]
+fn a_log_that_is_closed_before_it_took_its_partitions_closes() {
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    let Some(site) = Site::new() else { return };
+    let asking: BaseConsumer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", &site.config.bootstrap_servers)
+        .create()
+        .expect("a client");
+    let (closed, done) = std::sync::mpsc::channel();
+    let (config, topics) = (site.config.clone(), site.topics.clone());
+    // On a thread of its own: a log that never closes would hang the test.
+    std::thread::spawn(move || {
+        for n in 0..15 {
+            let config = KafkaConfig { group: format!("{}{n}", config.group), ..config.clone() };
+            let log = KafkaLog::open(&config, &topics, 0).expect("the log opens");
+            // The assignment is in its queue now, and nobody has looked.
+            let stable = || {
+                let groups = asking.fetch_group_list(Some(&config.group), PATIENCE).ok()?;
+                Some(groups.groups().iter().any(|g| g.state() == "Stable"))
+            };
+            while stable() != Some(true) {}
+            drop(log);
+            closed.send(n).expect("the test waits");
+        }
+    });
+    for n in 0..15 {
+        assert_eq!(done.recv_timeout(PATIENCE), Ok(n), "it never closed");
+    }
+}
+
+#[test]
 fn an_abort_with_undelivered_records_is_quick() {
     let Some(site) = Site::new() else { return };
     let (mut log, mut seen) = joined(&site, "a");

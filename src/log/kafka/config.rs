@@ -267,9 +267,9 @@ impl KafkaConfig {
             .set("auto.offset.reset", "error")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("fetch.queue.backoff.ms", "10");
-        // New partitions of an input are read soon, not after the default of five minutes.
+        // A join that has missed its metadata waits for the next refresh: seconds, not the default of five minutes.
         if client.get("topic.metadata.refresh.interval.ms").is_none() {
-            client.set("topic.metadata.refresh.interval.ms", "30000");
+            client.set("topic.metadata.refresh.interval.ms", "5000");
         }
         // Each partition has a queue of its own, so these bounds are per partition.
         for (name, value) in [("queued.max.messages.kbytes", "16384"), ("queued.min.messages", "20000")] {

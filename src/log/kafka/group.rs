@@ -88,6 +88,8 @@ pub(super) struct Group {
     served: AtomicU64,
     last_error: Mutex<Option<String>>,
     closing: AtomicBool,
+    /// Whether the one answer that a closing client may give has been given.
+    answered: AtomicBool,
 }
 
 impl Group {
@@ -101,6 +103,7 @@ impl Group {
             served: AtomicU64::default(),
             last_error: Mutex::default(),
             closing: AtomicBool::default(),
+            answered: AtomicBool::default(),
         }
     }
 
@@ -134,7 +137,7 @@ impl Group {
         taken
     }
 
-    /// From here on nobody acts after a poll: assign and unassign at once.
+    /// From here on nobody acts after a poll.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
@@ -175,15 +178,19 @@ impl ClientContext for Group {
 impl ConsumerContext for Group {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
         self.heard();
-        let partitions = partitions(tpl);
-        let closing = self.closing.load(Ordering::Relaxed);
-        if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            if closing {
-                complain(assign(consumer, tpl));
-            } else {
-                lock(&self.waiting).extend(partitions.iter().cloned());
-                lock(&self.happened).push(Rebalanced::Assigned(partitions));
+        if self.closing.load(Ordering::Relaxed) {
+            // A closing client takes any answer as "unassign all", and is gone after the first. A second one, to an
+            // assignment and its revocation both still in the queue, can find it gone, and would wait for ever:
+            // librdkafka 2.12 drops a request to a group that has ended without replying.
+            if !self.answered.swap(true, Ordering::Relaxed) {
+                complain(consumer.unassign());
             }
+            return;
+        }
+        let partitions = partitions(tpl);
+        if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            lock(&self.waiting).extend(partitions.iter().cloned());
+            lock(&self.happened).push(Rebalanced::Assigned(partitions));
             return;
         }
         let lost = consumer.assignment_lost();

@@ -86,6 +86,9 @@ impl Member {
             config.create_with_context(Group::new(ties)).map_err(|e| fate(&e, "making a consumer"))?;
         let ring = Arc::clone(&bell);
         consumer.set_nonempty_callback(move || ring.ring());
+        // The client then knows its broker. A request still under way when the first connection makes way for the
+        // one to the broker's own address is dropped, and a join that waits for it waits for the next refresh.
+        consumer.fetch_metadata(Some(&topics.case_events), LOOK_UP).map_err(|e| fate(&e, "looking up the brokers"))?;
         consumer.subscribe(&[&topics.case_events]).map_err(|e| fate(&e, "subscribing"))?;
         Ok(Self {
             owned: BTreeMap::new(),
@@ -390,10 +393,6 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.consumer.context().close();
-        // An assignment that nobody will act on any more must still be answered, or closing waits for it.
-        if self.waiting.is_some() {
-            drop(assign(&self.consumer, &TopicPartitionList::new()));
-        }
         self.owned.clear();
     }
 }
