@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `worker` | the loop: control, restore, poll, rebalance, transaction |
 //! | `transaction` | one attempt: batch → outputs → commit; poison |
+//! | `control`, `ownership` | rules and kill switch; partitions that come and go |
 //! | `part` | one owned partition, restoring or at work |
 //! | `barrier` | when a deadline may fire |
 //! | `book`, `announce` | versions of the rules on `control` |
@@ -15,7 +16,9 @@
 mod announce;
 mod barrier;
 mod book;
+mod control;
 mod outputs;
+mod ownership;
 mod part;
 mod shared;
 mod state_codec;

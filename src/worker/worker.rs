@@ -24,28 +24,26 @@ use std::time::Duration;
 use super::barrier::{Barrier, Horizon};
 use super::book::Book;
 use super::outputs::Outputs;
-use super::part::{Part, Ready, RestoreError, Restoring};
+use super::part::{Part, Ready, RestoreError};
 use super::shared::Shared;
 use super::state_codec::StateCodec;
 use super::transaction::{Done, Poison};
-use crate::casework::Outbox;
 use crate::clock::Clock;
 use crate::intake::Intake;
-use crate::log::{Assignment, Log, LogError, Offset, Record, TopicPartition, Want};
+use crate::log::{Log, LogError, Offset, Record, TopicPartition, Want};
 use crate::metrics::Ending;
-use crate::policy::Rules;
 use crate::time::{Span, WallTime};
 
 pub use crate::casework::Site;
 
 /// How long a poll waits while a restore or a deadline is pending.
-const BUSY: Duration = Duration::from_millis(2);
+pub(super) const BUSY: Duration = Duration::from_millis(2);
 /// How often the lag is looked at.
 const LAG: Duration = Duration::from_secs(5);
 /// How often a batch is run again after an abort before everything is dropped and restored.
 const RERUNS: u32 = 3;
 /// How often the same call is tried again after a passing fault.
-const RETRIES: u32 = 50;
+pub(super) const RETRIES: u32 = 50;
 
 /// What a worker is made of.
 pub struct Setup {
@@ -110,7 +108,7 @@ pub struct Worker {
     /// When the lag was looked at; only one worker of a process does.
     lag_at: Option<std::time::Instant>,
     want: Want,
-    announce: Option<super::announce::Announcement>,
+    pub(super) announce: Option<super::announce::Announcement>,
 }
 
 /// What one poll brought, and stays until it is committed.
@@ -232,205 +230,6 @@ impl Worker {
             Part::Ready(ready) => Some((*p, &mut **ready)),
             Part::Restoring(_) => None,
         })
-    }
-
-    /// Reads what is new on `control`: rules for intake, the kill switch for every partition at once.
-    pub(super) fn read_control(&mut self) -> Result<(), WorkerError> {
-        let records = loop {
-            match self.log.control() {
-                Ok(records) => break records,
-                Err(LogError::Transient(why)) => {
-                    tracing::warn!(%why, "control will be read again");
-                    crate::clock::pause(BUSY * 10);
-                    if self.shared.stopping.load(Ordering::Relaxed) {
-                        return Ok(());
-                    }
-                }
-                Err(other) => return Err(WorkerError::Log(other)),
-            }
-        };
-        if records.is_empty() {
-            return Ok(());
-        }
-        let before = self.book.enforcement();
-        self.book.read(&records).map_err(|e| WorkerError::Rules(e.to_string()))?;
-        let enforcement = self.book.enforcement();
-        if enforcement != before {
-            tracing::warn!(%enforcement, "the kill switch was thrown");
-        }
-        if let Some(start) = self.book.start()
-            && self.site.start_from.is_none()
-            && self.shared.start_from_first_start
-        {
-            self.site.start_from = Some(start.at.as_event());
-        }
-        for (_, ready) in self.ready_mut() {
-            ready.casework.set_enforcement(enforcement);
-        }
-        if let Some(rules) = self.book.current_rules() {
-            self.shared.set_rules(&rules, enforcement);
-            self.intake.replace_rules(rules);
-        }
-        Ok(())
-    }
-
-    fn announce_rules(&mut self) -> Result<(), WorkerError> {
-        let Some(announcement) = self.announce.take() else { return self.await_rules() };
-        let now = (self.clock)();
-        let sends = announcement
-            .records(&self.book, &self.outputs, now)
-            .map_err(|refusal| WorkerError::Rules(refusal.to_string()))?;
-        if !sends.is_empty() {
-            self.in_transaction(&sends)?;
-            self.read_control()?;
-        }
-        self.await_rules()
-    }
-
-    /// Rules that were read again from files. A refusal leaves the running ones in force.
-    fn announce_reloaded(&mut self) -> Result<(), WorkerError> {
-        let Some(announcement) = self.shared.take_announcement() else { return Ok(()) };
-        match announcement.records(&self.book, &self.outputs, (self.clock)()) {
-            Ok(sends) if sends.is_empty() => Ok(()),
-            Ok(sends) => {
-                self.in_transaction(&sends)?;
-                tracing::info!(policy = %announcement.stamp.policy, catalog = %announcement.stamp.catalog, "new rules announced");
-                self.read_control()
-            }
-            Err(refusal) => {
-                tracing::error!(%refusal, "the reload is refused; the running rules stay in force");
-                Ok(())
-            }
-        }
-    }
-
-    /// No work before the rules are known.
-    fn await_rules(&mut self) -> Result<(), WorkerError> {
-        while self.book.current_rules().is_none() && !self.shared.stopping.load(Ordering::Relaxed) {
-            crate::clock::pause(BUSY * 10);
-            self.read_control()?;
-        }
-        Ok(())
-    }
-
-    fn in_transaction(&mut self, sends: &[crate::log::Send]) -> Result<(), WorkerError> {
-        for _ in 0..RETRIES {
-            let tried = self.log.begin().and_then(|()| {
-                sends.iter().try_for_each(|send| self.log.send(send.clone()))?;
-                self.log.commit(&[])
-            });
-            match tried {
-                Ok(()) => return Ok(()),
-                Err(LogError::Fatal(why)) => return Err(WorkerError::Log(LogError::Fatal(why))),
-                Err(LogError::Unknown(why)) => {
-                    // Announcing the same version twice is harmless: records are keyed by digest.
-                    tracing::warn!(%why, "announcing again");
-                    self.log.reset().map_err(WorkerError::Log)?;
-                }
-                Err(LogError::Transient(why) | LogError::Abort(why)) => {
-                    tracing::warn!(%why, "announcing again");
-                    self.log.abort().map_err(WorkerError::Log)?;
-                    crate::clock::pause(BUSY * 10);
-                }
-            }
-        }
-        Err(WorkerError::Rules("the rules could not be announced; see the warnings above".to_owned()))
-    }
-
-    fn change(&mut self, change: Assignment) -> Result<(), WorkerError> {
-        let ours = |tps: Vec<TopicPartition>, outputs: &Outputs| -> Vec<i32> {
-            tps.into_iter().filter(|tp| outputs.is_case_events(&tp.topic)).map(|tp| tp.partition).collect()
-        };
-        match change {
-            Assignment::Gained(gained) => {
-                for partition in ours(gained, &self.outputs) {
-                    self.begin_restore(partition)?;
-                }
-            }
-            Assignment::Revoked(gone) | Assignment::Lost(gone) => {
-                let gone = ours(gone, &self.outputs);
-                self.drop_parts(&gone);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin_restore(&mut self, partition: i32) -> Result<(), WorkerError> {
-        let now = (self.clock)();
-        let events = self.outputs.case_events(partition);
-        let position = self.patiently(|log| log.position(&events))?;
-        let changelog = self.outputs.changelog(partition);
-        let restore = self.patiently(|log| log.restore(&changelog, None))?;
-        let rules = Arc::new(self.current_rules()?);
-        let restoring = Restoring::new(self.site.clone(), rules, self.book.enforcement(), restore, position, now);
-        self.parts.insert(partition, Part::Restoring(Box::new(restoring)));
-        self.shared.restoring(partition);
-        Ok(())
-    }
-
-    fn patiently<T>(&mut self, mut call: impl FnMut(&mut dyn Log) -> Result<T, LogError>) -> Result<T, WorkerError> {
-        let mut tries = 0;
-        loop {
-            match call(&mut *self.log) {
-                Ok(value) => return Ok(value),
-                Err(LogError::Transient(why)) if tries < RETRIES => {
-                    tries += 1;
-                    tracing::debug!(%why, tries, "trying again");
-                    crate::clock::pause(BUSY * 10);
-                }
-                Err(other) => return Err(WorkerError::Log(other)),
-            }
-        }
-    }
-
-    fn current_rules(&self) -> Result<Rules, WorkerError> {
-        self.book.current_rules().ok_or_else(|| WorkerError::Rules("no rules are announced on `control`".to_owned()))
-    }
-
-    fn restore_slices(&mut self) -> Result<(), WorkerError> {
-        let restoring: Vec<i32> =
-            self.parts.iter().filter(|(_, p)| matches!(p, Part::Restoring(_))).map(|(p, _)| *p).collect();
-        for partition in restoring {
-            let Some(Part::Restoring(part)) = self.parts.get_mut(&partition) else { continue };
-            match part.read(partition, &self.state) {
-                Ok(false) => {}
-                Ok(true) => self.finish_restore(partition),
-                Err(RestoreError::Log(LogError::Transient(why))) => {
-                    tracing::debug!(partition, %why, "restore will be tried again");
-                }
-                Err(error) => return Err(WorkerError::Restore(error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn finish_restore(&mut self, partition: i32) {
-        let Some(Part::Restoring(part)) = self.parts.remove(&partition) else { return };
-        let took = (self.clock)().since(part.since);
-        let records = part.records;
-        // An announcement that this partition hasn't read yet stays ahead of it: its state's own version first.
-        let rules = self.book.rules(part.stamp());
-        let mut out = Outbox::default();
-        let ready = part.finish(rules, self.book.enforcement(), &mut out);
-        for view in ready.casework.store().cases().filter_map(|case| ready.casework.view(&case.uid)) {
-            self.shared.show(partition, view);
-        }
-        self.parts.insert(partition, Part::Ready(Box::new(ready)));
-        self.shared.restored(partition, took, records, &out.observations);
-        self.log.release(&self.outputs.case_events(partition));
-        tracing::info!(partition, records, %took, "partition restored");
-    }
-
-    fn drop_parts(&mut self, partitions: &[i32]) {
-        for partition in partitions {
-            if let Some(part) = self.parts.remove(partition) {
-                let waiting = match part {
-                    Part::Ready(ready) => ready.casework.store().cases().filter_map(|c| c.waiting_now()).collect(),
-                    Part::Restoring(_) => Vec::new(),
-                };
-                self.shared.dropped(*partition, waiting);
-            }
-        }
     }
 
     /// Everything that this worker believes is dropped; the log gives it again from what is committed.
