@@ -4,6 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::config::{ConfigError, SecretError};
+use crate::service::AssembleError;
+use crate::wire::KeyError;
 use crate::yaml::YamlError;
 
 /// Done, nothing to report.
@@ -50,9 +52,28 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(OK);
     }
     let mendable = error.chain().any(|cause| {
-        cause.is::<Usage>() || cause.is::<ConfigError>() || cause.is::<YamlError>() || cause.is::<SecretError>()
+        cause.is::<Usage>()
+            || cause.is::<ConfigError>()
+            || cause.is::<YamlError>()
+            || cause.is::<SecretError>()
+            || cause.is::<KeyError>()
+            || cause.downcast_ref::<AssembleError>().is_some_and(is_mendable)
     });
     ExitCode::from(if mendable { USAGE } else { FAILED })
+}
+
+fn is_mendable(error: &AssembleError) -> bool {
+    match error {
+        AssembleError::File { .. }
+        | AssembleError::Rules { .. }
+        | AssembleError::Setting(_)
+        | AssembleError::Secret(_)
+        | AssembleError::Keys(_) => true,
+        AssembleError::Embedded(_)
+        | AssembleError::Log(_)
+        | AssembleError::Topology(_)
+        | AssembleError::Registry(_) => false,
+    }
 }
 
 /// Whether nobody should be told of this error, because whoever read the output has left.

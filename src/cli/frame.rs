@@ -41,6 +41,21 @@ pub enum Command {
     /// Run: detections in, routed actions out, until it is told to stop.
     #[command(after_help = exit::help(super::run::EXAMPLES))]
     Run(super::run::Args),
+    /// Make or check the topics on Kafka.
+    #[command(subcommand, after_help = exit::help(super::topics::EXAMPLES))]
+    Topics(super::topics::Args),
+    /// List, show and explain cases.
+    #[command(subcommand, after_help = exit::help(super::case::EXAMPLES))]
+    Case(super::case::Args),
+    /// Answer for a case: acknowledge, approve, verify …
+    #[command(subcommand, after_help = exit::help(super::feedback::EXAMPLES))]
+    Feedback(super::feedback::Args),
+    /// The kill switch: all enforcement off, or on again.
+    #[command(subcommand, after_help = exit::help(super::enforce::EXAMPLES))]
+    Enforce(super::enforce::Args),
+    /// Inputs that could not be processed: list, show, send again.
+    #[command(subcommand, after_help = exit::help(super::dead_letters::EXAMPLES))]
+    DeadLetters(super::dead_letters::Args),
     /// Show what a policy would have done with a file of detections.
     #[command(after_help = exit::help(super::replay::EXAMPLES))]
     Replay(super::replay::Args),
@@ -60,6 +75,11 @@ impl Command {
         }
         match self {
             Self::Run(args) => super::run::run(&args, log),
+            Self::Topics(args) => super::topics::run(args),
+            Self::Case(args) => super::case::run(args),
+            Self::Feedback(args) => super::feedback::run(args),
+            Self::Enforce(args) => super::enforce::run(args),
+            Self::DeadLetters(args) => super::dead_letters::run(args),
             Self::Check(args) => super::check::run(args),
             Self::Normalize(args) => super::normalize::run(args),
             Self::Replay(args) => super::replay::run(args),
@@ -125,7 +145,8 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example_and_its_exit_codes() {
-        for command in Cli::command().get_subcommands().filter(|c| c.get_subcommands().next().is_none()) {
+        let cli = Cli::command();
+        for command in cli.get_subcommands().flat_map(|c| std::iter::once(c).chain(c.get_subcommands())) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Example") && help.contains("Exit codes"), "shutter {}", command.get_name());
         }

@@ -11,19 +11,33 @@
 //! | `run.rs` | `shutter run` |
 //! | `demo/` | `shutter demo` |
 //! | `replay.rs`, `replay/` | `shutter replay` |
+//! | `topics.rs` | `shutter topics` |
+//! | `case.rs`, `case/` | `shutter case` |
+//! | `feedback.rs`, `feedback/` | `shutter feedback` |
+//! | `enforce.rs` | `shutter enforce` |
+//! | `dead_letters.rs` | `shutter dead-letters` |
+//! | `site.rs`, `remote.rs`, `shown.rs` | what those share: the installation's log, its HTTP, printing |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
 //! `#[command(after_help = exit::help("Example:\n  shutter …"))]`: a test asks for an example and the exit codes.
 
+mod case;
 mod check;
+mod dead_letters;
 mod demo;
+mod enforce;
 pub mod exit;
+mod feedback;
 mod frame;
 pub mod input;
 pub mod logging;
 mod normalize;
+mod remote;
 mod replay;
 mod run;
+mod shown;
+mod site;
+mod topics;
 
 pub use frame::{Cli, Command, main};

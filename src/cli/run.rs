@@ -51,13 +51,23 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let token = config.http.token_file.as_deref().map(crate::config::read_token).transpose()?;
-    let Assembled { setups, shared, topics, codec, backing, clock, .. } = assembled;
+    let Assembled { setups, shared, topics, codec, keyring, backing, clock, .. } = assembled;
     let (embedded, chores) = match (&backing, &config.log.kafka) {
         (Backing::Kafka(_), Some(kafka)) => (None, Some(Chores::Purge(Box::new(kafka.clone()), Arc::clone(&topics)))),
         (Backing::Embedded(log), _) => (Some(log.clone()), Some(Chores::Trim(log.clone()))),
         (Backing::Kafka(_), None) => (None, None),
     };
-    let http = Arc::new(Http { shared: Arc::clone(&shared), topics, codec, embedded, clock, token });
+    let http = Arc::new(Http {
+        shared: Arc::clone(&shared),
+        topics,
+        codec,
+        embedded,
+        clock,
+        token,
+        tenant: config.tenant.clone(),
+        keyring,
+        replaying: std::sync::Mutex::default(),
+    });
     let workers = setups.len();
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
     if let Some(chores) = chores {

@@ -7,6 +7,9 @@
 //! | `POST /v1/feedback` | one answer, as JSON |
 //! | `GET /v1/cases`, `GET /v1/cases/{uid}` | cases of the partitions owned here |
 //! | `GET /v1/actions/{kind}` | actions from an offset on, with long poll |
+//! | `GET /v1/topics/{topic}`, `GET /v1/topics/{topic}/{partition}` | output topics as they lie, for the command line |
+//! | `GET`, `POST /v1/enforcement` | the kill switch |
+//! | `POST /v1/dead-letters/replay` | letters back to their source topics |
 //!
 //! Binds to this machine unless told otherwise, and asks for a bearer token when it doesn't. Not for
 //! deciding anything: what comes in is appended to the log, what goes out is read from it.
@@ -14,8 +17,11 @@
 mod actions;
 mod answer;
 mod cases;
+mod enforcement;
 mod health;
+pub mod letters;
 mod post;
 mod server;
+pub mod topics;
 
 pub use server::{Http, HttpError, serve};

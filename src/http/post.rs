@@ -64,7 +64,7 @@ pub async fn feedback(State(http): State<Arc<Http>>, headers: HeaderMap, body: B
     append(&http, topic, vec![append_one], &headers).await
 }
 
-fn passed_on(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+pub(super) fn passed_on(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     PASSED_ON
         .iter()
         .filter_map(|name| headers.get(*name).map(|value| ((*name).to_owned(), value.as_bytes().to_vec())))

@@ -1,7 +1,7 @@
 //! The router, the token, the limits, and the life of the server.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -9,15 +9,16 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use smol_str::SmolStr;
 use tokio::net::TcpListener;
 
 use super::answer::Problem;
-use super::{actions, cases, health, post as posts};
+use super::{actions, cases, enforcement, health, letters, post as posts, topics};
 use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::topics::Topics;
-use crate::wire::Codec;
+use crate::wire::{Codec, Keyring};
 use crate::worker::Shared;
 
 /// Largest body: two of the largest records.
@@ -37,6 +38,12 @@ pub struct Http {
     pub clock: Clock,
     /// Bearer token that every request but the health checks must bring.
     pub token: Option<String>,
+    /// The installation.
+    pub tenant: SmolStr,
+    /// Who may switch enforcement on.
+    pub keyring: Arc<Keyring>,
+    /// Held while letters are replayed: two replays at once would not see each other's marks.
+    pub replaying: Mutex<()>,
 }
 
 /// Why the server can't serve.
@@ -79,6 +86,10 @@ fn router(http: Arc<Http>) -> Router {
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{uid}", get(cases::show))
         .route("/v1/actions/{kind}", get(actions::read))
+        .route("/v1/topics/{topic}", get(topics::partitions))
+        .route("/v1/topics/{topic}/{partition}", get(topics::read))
+        .route("/v1/enforcement", get(enforcement::read).post(enforcement::throw))
+        .route("/v1/dead-letters/replay", post(letters::replay))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&http), ask_token));
     Router::new()
         .route("/healthz", get(health::alive))

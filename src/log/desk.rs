@@ -40,11 +40,19 @@ pub trait Desk: std::marker::Send + Sync {
     /// # Errors
     /// Where there is no such topic.
     fn partitions(&self, topic: &Topic) -> Result<i32, LogError>;
+
+    /// End of one partition: the offset of the next record.
+    ///
+    /// # Errors
+    /// Where there is no such partition.
+    fn end(&self, of: &TopicPartition) -> Result<Offset, LogError>;
 }
 
 impl Desk for EmbeddedLog {
     fn append(&self, record: Send) -> Result<(), LogError> {
-        let append = Append { key: Some(record.key), value: record.value, headers: record.headers };
+        // A record without a key is spread by its value.
+        let key = Some(record.key).filter(|key| !key.is_empty());
+        let append = Append { key, value: record.value, headers: record.headers };
         self.append(&record.to.topic, &[append], None).map(drop).map_err(super::embedded::EmbeddedError::into_fate)
     }
 
@@ -77,6 +85,12 @@ impl Desk for EmbeddedLog {
     fn partitions(&self, topic: &Topic) -> Result<i32, LogError> {
         let ends = self.ends(topic).map_err(super::embedded::EmbeddedError::into_fate)?;
         Ok(i32::try_from(ends.len()).unwrap_or(i32::MAX))
+    }
+
+    fn end(&self, of: &TopicPartition) -> Result<Offset, LogError> {
+        let ends = self.ends(&of.topic).map_err(super::embedded::EmbeddedError::into_fate)?;
+        let end = ends.into_iter().find(|(partition, _)| *partition == of.partition);
+        end.map(|(_, end)| end).ok_or_else(|| LogError::Fatal(format!("there is no partition {of}")))
     }
 }
 
@@ -117,5 +131,9 @@ impl Desk for KafkaDesk {
 
     fn partitions(&self, topic: &Topic) -> Result<i32, LogError> {
         self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).partitions(topic)
+    }
+
+    fn end(&self, of: &TopicPartition) -> Result<Offset, LogError> {
+        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).end(of)
     }
 }

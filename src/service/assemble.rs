@@ -112,6 +112,8 @@ pub struct Assembled {
     pub topics: Arc<Topics>,
     /// Encodings.
     pub codec: Codec,
+    /// Who proves to be whom.
+    pub keyring: Arc<Keyring>,
     /// The log underneath.
     pub backing: Backing,
     /// The rules that will be announced.
@@ -147,7 +149,7 @@ impl Assembled {
             redactor: Redactor::new(&site_key(config, kind)?),
             partitions: outputs.work_partitions(),
             dead_letter_bytes: crate::limits::RECORD_BYTES + 2 * crate::log::topics::DEAD_LETTER_ROOM,
-            feedback: Arc::new(FeedbackReader::new(codec.clone(), keyring)),
+            feedback: Arc::new(FeedbackReader::new(codec.clone(), Arc::clone(&keyring))),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
         site.start_from = match config.start_from {
@@ -174,7 +176,7 @@ impl Assembled {
                 announce: (thread == 0).then(|| announcement.clone()),
             })
             .collect();
-        Ok(Self { setups, shared, topics, codec, backing, rules, warnings, clock: options.clock })
+        Ok(Self { setups, shared, topics, codec, keyring, backing, rules, warnings, clock: options.clock })
     }
 }
 
@@ -271,7 +273,10 @@ fn read(path: &Path, what: &'static str) -> Result<Sources, AssembleError> {
 }
 
 /// Confluent framing where there is a registry, single-object encoding where not.
-fn codec_of(config: &Config, topics: &Topics) -> Result<Codec, AssembleError> {
+///
+/// # Errors
+/// Where the registry doesn't answer, or refuses a schema.
+pub fn codec_of(config: &Config, topics: &Topics) -> Result<Codec, AssembleError> {
     let json = config.json_topics.clone();
     let Some(registry) = &config.schema_registry else { return Ok(Codec::without_registry(json)) };
     let registry = Registry::connect(registry, &subjects(topics, &json))?;

@@ -7,12 +7,16 @@
 //! | `chores` | what keeps the log from growing for ever |
 //! | `feedback` | bytes and headers → feedback and its sender |
 //! | `running` | workers as threads; stopping them |
+//! | `switch` | the kill switch from outside |
+//! | `letters` | dead letters back to their sources, each at most once |
 
 mod assemble;
 mod chores;
 mod feedback;
+pub mod letters;
 mod running;
+pub mod switch;
 
-pub use assemble::{AssembleError, Assembled, Backing, EMBEDDED_COUNTS, Options, rules};
+pub use assemble::{AssembleError, Assembled, Backing, EMBEDDED_COUNTS, Options, codec_of, rules};
 pub use chores::Chores;
 pub use running::{Running, Stopped};

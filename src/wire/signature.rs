@@ -56,6 +56,24 @@ pub struct KeyConfig {
     pub secret_env: Option<String>,
 }
 
+impl KeyConfig {
+    /// The secret, from its file or variable.
+    ///
+    /// # Errors
+    /// Where it isn't there, or isn't a secret.
+    pub fn secret(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, KeyError> {
+        match (&self.secret_file, &self.secret_env) {
+            (Some(file), None) => {
+                read_secret(file, SECRET_BYTES).map_err(|source| KeyError::File { id: self.id.clone(), source })
+            }
+            (None, Some(variable)) => environment(variable)
+                .map(|secret| secret.trim_ascii_end().as_bytes().to_vec())
+                .ok_or_else(|| KeyError::Unset { id: self.id.clone(), variable: variable.clone() }),
+            _ => Err(KeyError::Source(self.id.clone())),
+        }
+    }
+}
+
 /// Why keys can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -163,15 +181,7 @@ impl Keyring {
     pub fn load(keys: &[KeyConfig], environment: impl Fn(&str) -> Option<String>) -> Result<Self, KeyError> {
         let mut ring = Self::default();
         for key in keys {
-            let secret = match (&key.secret_file, &key.secret_env) {
-                (Some(file), None) => {
-                    read_secret(file, SECRET_BYTES).map_err(|source| KeyError::File { id: key.id.clone(), source })?
-                }
-                (None, Some(variable)) => environment(variable)
-                    .map(|secret| secret.trim_ascii_end().as_bytes().to_vec())
-                    .ok_or_else(|| KeyError::Unset { id: key.id.clone(), variable: variable.clone() })?,
-                _ => return Err(KeyError::Source(key.id.clone())),
-            };
+            let secret = key.secret(&environment)?;
             ring.insert(&key.id, &key.actor, key.kind, &secret)?;
         }
         Ok(ring)

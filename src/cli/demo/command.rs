@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let assembled = Assembled::new(&config, options)?;
     let Backing::Embedded(log) = assembled.backing else { anyhow::bail!("the demo's log is not the embedded one") };
     let catalog = Arc::clone(&assembled.rules.catalog);
-    let Assembled { setups, shared, topics, codec, .. } = assembled;
+    let Assembled { setups, shared, topics, codec, keyring, .. } = assembled;
     let answers = Answers::new(log.clone(), codec.clone(), &topics, catalog, secrets);
 
     let http = Arc::new(Http {
@@ -98,6 +98,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         embedded: Some(log.clone()),
         clock: Arc::clone(&clock),
         token: None,
+        tenant: config.tenant.clone(),
+        keyring,
+        replaying: Mutex::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(Notify::new());

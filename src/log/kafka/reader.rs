@@ -51,6 +51,15 @@ impl KafkaReader {
         Ok(i32::try_from(n).unwrap_or(i32::MAX))
     }
 
+    /// End of one partition, as a reader of committed records sees it.
+    ///
+    /// # Errors
+    /// `Fatal` where there is no such partition, `Transient` where no broker answers.
+    pub fn end(&self, of: &TopicPartition) -> Result<Offset, LogError> {
+        let ends = self.looker.edges(std::slice::from_ref(of), KafkaOffset::End)?;
+        ends.get(of).copied().ok_or_else(|| LogError::Fatal(format!("there is no partition {of}")))
+    }
+
     /// Records of one partition from a position on, within `want`; empty when nothing came in time.
     ///
     /// # Errors

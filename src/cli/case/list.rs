@@ -1,0 +1,98 @@
+//! `shutter case list`.
+
+use std::process::ExitCode;
+
+use crate::cli::site::{Format, Site, Where};
+use crate::cli::{exit, shown};
+use crate::clock;
+use crate::time::WallTime;
+use crate::wire::{BottleneckKind, CaseView};
+
+const PATHS: [&str; 5] = ["enforce", "approve", "ticket", "incident", "observe"];
+
+/// Which cases.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    at: Where,
+    /// Closed ones too.
+    #[arg(long)]
+    all: bool,
+    /// Only of this path.
+    #[arg(long, value_parser = PATHS)]
+    path: Option<String>,
+    /// Only those that wait for this.
+    #[arg(long, value_parser = bottleneck)]
+    bottleneck: Option<BottleneckKind>,
+    /// Only of this owner, such as team/payments.
+    #[arg(long)]
+    owner: Option<String>,
+    /// Only of this risk class.
+    #[arg(long)]
+    risk: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 200)]
+    limit: usize,
+}
+
+fn bottleneck(text: &str) -> Result<BottleneckKind, String> {
+    BottleneckKind::parse(text).ok_or_else(|| {
+        let words: Vec<&str> = BottleneckKind::ALL.iter().map(|k| k.as_str()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let site = Site::open(&args.at.config)?;
+    let mut cases: Vec<CaseView> = site.cases()?.into_iter().filter(|view| matches(args, view)).collect();
+    let now = clock::now();
+    cases.sort_by_key(|view| (earliest(view).unwrap_or(WallTime::from_millis(i64::MAX)), view.uid));
+    let found = cases.len();
+    cases.truncate(args.limit);
+    match args.at.format {
+        Format::Json => shown::json(&serde_json::json!({"found": found, "cases": cases}))?,
+        Format::Text => {
+            let head =
+                ["case", "risk", "severity", "path", "phase", "owner", "waits for", "since", "due", "exposed", "title"];
+            shown::table(&head, cases.iter().map(|view| row(view, now)).collect())?;
+            if found > cases.len() {
+                eprintln!("{} of {found} cases; --limit shows more", cases.len());
+            } else if found == 0 {
+                eprintln!("no case; --all shows closed ones too");
+            }
+        }
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn matches(args: &Args, view: &CaseView) -> bool {
+    (args.all || view.bottleneck.is_some())
+        && args.path.as_deref().is_none_or(|path| view.path == path)
+        && args.bottleneck.is_none_or(|kind| view.bottleneck.as_ref().is_some_and(|b| b.kind == kind))
+        && args.owner.as_deref().is_none_or(|owner| view.owner.as_ref().is_some_and(|o| o.id == owner))
+        && args.risk.as_deref().is_none_or(|risk| view.risk == risk)
+}
+
+fn earliest(view: &CaseView) -> Option<WallTime> {
+    super::due(view).first().map(|(_, at)| *at)
+}
+
+fn row(view: &CaseView, now: WallTime) -> Vec<String> {
+    let waits = view.bottleneck.as_ref();
+    let end = view.closed_at.unwrap_or(now);
+    vec![
+        view.uid.to_string().chars().take(12).collect(),
+        view.risk.to_string(),
+        view.severity.to_string(),
+        view.path.to_string(),
+        view.phase.to_string(),
+        view.owner.as_ref().map_or_else(|| "nobody".to_owned(), |o| shown::line(&o.id)),
+        waits.map_or_else(|| "-".to_owned(), |b| shown::short(&format!("{} {}", b.kind, b.who), 48)),
+        waits.map_or_else(|| "-".to_owned(), |b| now.since(b.since).to_string()),
+        super::due(view)
+            .first()
+            .map_or_else(|| "-".to_owned(), |(name, at)| format!("{name} {}", super::until(*at, now))),
+        end.since(view.detected_at.as_wall()).to_string(),
+        shown::short(&view.title, 60),
+    ]
+}

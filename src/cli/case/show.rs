@@ -1,0 +1,96 @@
+//! `shutter case show`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::{One, due, until};
+use crate::cli::site::{Format, Site};
+use crate::cli::{exit, shown};
+use crate::clock;
+use crate::time::WallTime;
+use crate::wire::{CaseView, OwnerRef};
+
+pub(super) fn run(one: &One) -> anyhow::Result<ExitCode> {
+    let site = Site::open(&one.at.config)?;
+    let view = site.case(&one.uid)?;
+    match one.at.format {
+        Format::Json => shown::json(&view)?,
+        Format::Text => print(&view, clock::now())?,
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut say = |name: &str, text: String| writeln!(out, "{name:<12} {}", shown::line(&text));
+    say("case", format!("{} (generation {})", view.uid, view.generation))?;
+    say("title", view.title.clone())?;
+    say("phase", format!("{} on path {}, playbook {}", view.phase, view.path, view.playbook))?;
+    say("risk", format!("{}, severity {}, class {}, rule {}", view.risk, view.severity, view.class, view.rule))?;
+    say("resource", view.resource.clone())?;
+    say("grouped by", view.group_key.join(", "))?;
+    say("owner", view.owner.as_ref().map_or_else(|| "nobody".to_owned(), owner))?;
+    match &view.bottleneck {
+        Some(b) => {
+            say("waits for", format!("{} {}, for {}", b.kind, b.who, now.since(b.since)))?;
+            say("next step", b.next_step.clone())?;
+        }
+        None => say("waits for", "nothing".to_owned())?,
+    }
+    for (name, at) in due(view) {
+        say("due", format!("{name} by {at} ({})", until(at, now)))?;
+    }
+    let end = view.closed_at.unwrap_or(now);
+    say("exposed", format!("{}, since {}", end.since(view.detected_at.as_wall()), view.detected_at))?;
+    if let Some(closed) = view.closed_at {
+        say("closed", closed.to_string())?;
+    }
+    say(
+        "findings",
+        format!(
+            "{} ({} open), {} detections, by {}; last seen {}",
+            view.findings,
+            view.open_findings,
+            view.detections,
+            view.sources.join(", "),
+            view.last_observed
+        ),
+    )?;
+    if let Some(text) = &view.remediation {
+        say("advice", text.clone())?;
+    }
+    for link in &view.evidence {
+        say("evidence", link.clone())?;
+    }
+    for c in &view.commands {
+        let reference = c.reference.as_deref().map(|r| format!(", {r}")).unwrap_or_default();
+        say(
+            "command",
+            format!(
+                "{} {} {} → {}: {}{reference}, sent {}",
+                c.command_id, c.kind, c.action, c.responder, c.state, c.sent_at
+            ),
+        )?;
+    }
+    writeln!(out, "story")?;
+    for entry in &view.timeline {
+        writeln!(out, "  {}  {}: {}", entry.at, shown::line(&entry.actor), shown::line(&entry.what))?;
+    }
+    Ok(())
+}
+
+fn owner(owner: &OwnerRef) -> String {
+    let mut text = format!("{} (from {}", owner.id, owner.source);
+    if let Some(at) = owner.verified_at {
+        text.push_str(&format!(", entry of {at}"));
+    }
+    text.push_str(if owner.stale { ", stale)" } else { ")" });
+    for (name, who) in
+        [("backup", &owner.backup), ("manager", &owner.manager), ("approver", &owner.approver), ("queue", &owner.queue)]
+    {
+        if let Some(who) = who {
+            text.push_str(&format!("; {name} {who}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,113 @@
+//! `shutter enforce off|on|status`: the kill switch of an installation.
+//!
+//! Not for ceilings: those are the policy's and the configuration's.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::site::{Format, Reach, Site, Where};
+use super::{exit, shown};
+use crate::casework::Enforcement;
+use crate::clock;
+use crate::service::switch::{self, Statement, SwitchError};
+use crate::wire::Keyring;
+use crate::wire::signature::signed_headers;
+use crate::worker::Switch;
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  shutter enforce off --config shutter.yaml --reason 'the cloud bot misbehaves'
+  shutter enforce on --config shutter.yaml --reason 'mended, see INC-42' --as ada-laptop
+  shutter enforce status --config shutter.yaml
+
+Off takes effect in every running worker at its next turn, within a second: nothing that changes the world goes out,
+and what is out is withdrawn. Off needs no key, so that an emergency never fails for want of one; on needs the key of
+a person (`feedback_keys`, kind person). On Kafka, whoever may write to the topic `control` may throw the switch:
+protect it with an ACL.";
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Args {
+    /// Stop all enforcement at once.
+    #[command(after_help = exit::help(EXAMPLES))]
+    Off(Throw),
+    /// Allow enforcement again.
+    #[command(after_help = exit::help(EXAMPLES))]
+    On(Throw),
+    /// Where it stands, and who threw it last.
+    #[command(after_help = exit::help(EXAMPLES))]
+    Status(Where),
+}
+
+/// Why, and as whom.
+#[derive(Debug, clap::Args)]
+pub struct Throw {
+    #[command(flatten)]
+    at: Where,
+    /// Why; kept with the switch.
+    #[arg(long)]
+    reason: String,
+    /// Id of the key that signs, of `feedback_keys`.
+    #[arg(long = "as", value_name = "KEYID")]
+    key: Option<String>,
+}
+
+/// Throws the switch, or tells where it stands.
+///
+/// # Errors
+/// No such key, one that may not, or a log that can't be reached.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args {
+        Args::Off(how) => throw(Enforcement::Off, &how),
+        Args::On(how) => throw(Enforcement::On, &how),
+        Args::Status(at) => {
+            let site = Site::open(&at.config)?;
+            tell(&site, at.format)
+        }
+    }
+}
+
+fn throw(enforcement: Enforcement, how: &Throw) -> anyhow::Result<ExitCode> {
+    if enforcement == Enforcement::On && how.key.is_none() {
+        return Err(exit::usage("--as is missing: switching enforcement on needs the key of a person"));
+    }
+    let site = Site::open(&how.at.config)?;
+    let statement = Statement { enforcement, reason: how.reason.clone(), at: clock::now() };
+    let mut keyring = Keyring::default();
+    let mut headers = Vec::new();
+    if let Some(id) = &how.key {
+        let key = site.key(id)?;
+        let secret = key.secret(|name| std::env::var(name).ok())?;
+        keyring.insert(id, &key.actor, key.kind, &secret)?;
+        headers.extend(signed_headers(&statement.to_sign(&site.config.tenant), id, &secret));
+    }
+    // Judged here too, where the process or the topic would take it: a refusal has the same words everywhere.
+    let judged =
+        statement.judged(&site.config.tenant, &headers, &keyring, clock::now()).map_err(|error| match error {
+            SwitchError::Log(error) => error.into(),
+            refused => exit::usage(refused.to_string()),
+        })?;
+    match &site.reach {
+        Reach::Process(remote) => remote.enforce(&statement, &headers)?,
+        Reach::Kafka | Reach::Database => switch::throw(&*site.desk, &site.topics, &judged, headers)?,
+    }
+    tell(&site, how.at.format)
+}
+
+fn tell(site: &Site, format: Format) -> anyhow::Result<ExitCode> {
+    let thrown = switch::thrown(&*site.desk, &site.topics)?;
+    let enforcement = thrown.as_ref().map_or(Enforcement::On, |s| s.enforcement);
+    match (format, &thrown) {
+        (Format::Json, _) => shown::json(&json!({"enforcement": enforcement, "switch": thrown}))?,
+        (Format::Text, None) => println!("enforcement is on; nobody ever switched it"),
+        (Format::Text, Some(Switch { actor, reason, at, .. })) => {
+            println!("enforcement is {enforcement}, since {at}, by {}: {}", shown::line(actor), shown::line(reason));
+        }
+    }
+    if matches!(site.reach, Reach::Database) {
+        eprintln!("no process runs; it holds from the next start on");
+    }
+    Ok(ExitCode::from(exit::OK))
+}
