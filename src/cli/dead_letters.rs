@@ -25,6 +25,7 @@ Examples:
 
 Replay sends the record as it came, headers included, back to its source topic. A marker beside the letter keeps it
 from being sent twice: running the same command again sends only what was not sent before, also after it was killed.
+What was rejected again after a replay is a new letter; filters and --all leave it out without --again.
 Don't run two replays at the same moment. Letters of sources that bear secrets are on a topic of their own:
 --restricted. Exit code 1 says that some letters could not be sent.";
 
@@ -94,6 +95,9 @@ pub struct Replay {
     /// Every letter.
     #[arg(long)]
     all: bool,
+    /// With filters and --all: also what was replayed before and rejected again.
+    #[arg(long)]
+    again: bool,
     /// Only say what would be sent.
     #[arg(long)]
     dry_run: bool,
@@ -271,7 +275,9 @@ fn replay(args: &Replay) -> anyhow::Result<ExitCode> {
     let site = Site::open(&args.at.config)?;
     let found = match args.position {
         Some(position) => one(&site, args.which.restricted, position)?,
-        None => find(&site, topic(&site, args.which.restricted), |_, letter| args.which.keeps(letter))?,
+        None => find(&site, topic(&site, args.which.restricted), |_, letter| {
+            args.which.keeps(letter) && (args.again || !letter.headers.contains_key(letters::REPLAY_OF))
+        })?,
     };
     let mut done: Vec<(At, Replayed)> = Vec::new();
     if args.dry_run {

@@ -109,7 +109,7 @@ fn asked(site: &Site, view: &CaseView) -> anyhow::Result<Action> {
 fn confirm(kind: FeedbackKind, view: &CaseView, request: &Action, said: &Said) -> anyhow::Result<()> {
     let mut err = std::io::stderr().lock();
     writeln!(err, "case     {} (generation {}): {}", view.uid, view.generation, shown::line(&view.title))?;
-    writeln!(err, "action   {} by {}", shown::line(&request.action), shown::line(&request.responder))?;
+    writeln!(err, "action   {}", shown::line(&request.action))?;
     writeln!(err, "target   {}", shown::line(&request.target.canonical()))?;
     writeln!(err, "asked    {}", shown::line(&request.recipients.join(", ")))?;
     writeln!(err, "expires  {}", request.not_after)?;
