@@ -10,7 +10,7 @@ use std::process::Command;
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 100;
 /// Longer than they should be; nothing new belongs here.
-const LONGER_FILES: &[&str] = &["src/finding.rs", "src/worker/worker.rs"];
+const LONGER_FILES: &[&str] = &["src/finding.rs"];
 const LONGER_FUNCTIONS: &[&str] = &["src/policy/catalog/draft.rs:resolved"];
 /// Commands that documents speak of and that aren't built yet.
 const COMING: &[&str] = &[];
