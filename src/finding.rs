@@ -505,7 +505,8 @@ impl Finding {
     }
 
     /// Hash over what the vendor says that matters to a decision: same fingerprint and same change
-    /// hash = a repeat. What a catalog adds is not in it (PROTOCOL.md, 4).
+    /// hash = a repeat. What a catalog adds is not in it (PROTOCOL.md, 4). Confidence counts in steps of ten: a playbook
+    /// may ask for it, but a detector's jitter is no news.
     pub fn change_hash(&self) -> u64 {
         let mut id = crate::ids::Identity::of("change").text(self.severity.as_str()).text(self.status.as_str());
         id = match self.exposure {
@@ -513,6 +514,10 @@ impl Finding {
             Some(exposure) => id.text(&exposure.to_string()),
         };
         id = id.text(self.environment.as_deref().unwrap_or("?"));
+        id = match self.confidence {
+            None => id.text("?"),
+            Some(confidence) => id.text(&(confidence / 10).to_string()),
+        };
         for (attr, value) in self.attributes.iter().filter(|(attr, _)| attr.decides()) {
             id = id.named(attr.as_str(), value);
         }

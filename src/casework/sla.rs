@@ -65,11 +65,16 @@ impl Case {
         self.breached.iter().chain(&self.met).any(|w| w == word)
     }
 
-    /// What is past on arrival is backfill: recorded as breached, reported, not escalated.
+    /// What is past on arrival is backfill: recorded and counted as breached, reported, not escalated.
     pub(super) fn note_backfill(&mut self, step: &mut Step<'_>) {
         for target in SlaTarget::ALL {
             if !self.is_ended(*target) && self.deadline(*target).is_some_and(|at| at <= step.now) {
                 self.breached.push(SmolStr::new_static(target.as_str()));
+                step.observe(Observation::Sla {
+                    target: *target,
+                    outcome: SlaOutcome::Breached,
+                    risk: self.risk.clone(),
+                });
                 step.tell(self, format!("{target} was due before it arrived"));
             }
         }

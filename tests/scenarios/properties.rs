@@ -19,13 +19,13 @@ use crate::stage::{NoFeedback, rules};
 const SOURCES: [&str; 3] = ["github", "gitleaks", "trufflehog"];
 
 /// One detection: which tool, which credential, when observed (seconds), which status.
-type Seen = (usize, u8, i64, &'static str);
+pub type Seen = (usize, u8, i64, &'static str);
 
-fn start() -> WallTime {
+pub fn start() -> WallTime {
     WallTime::parse("2026-03-02T09:00:00Z").expect("a time")
 }
 
-fn engine(trials: Trials) -> Engine {
+pub fn engine(trials: Trials) -> Engine {
     let source = |name: &&str| Source { name: (*name).into(), decoder: Arc::new(Plain), secret_bearing: false };
     let settings = Settings {
         tenant: "acme".into(),
@@ -39,7 +39,7 @@ fn engine(trials: Trials) -> Engine {
     Engine::new(settings, Site::new("acme", Ceiling::Enforce), rules, trials, start().plus(Span::minutes(5)))
 }
 
-fn feed(engine: &mut Engine, seen: &[Seen]) -> Vec<Happened> {
+pub fn feed(engine: &mut Engine, seen: &[Seen]) -> Vec<Happened> {
     let mut all = Vec::new();
     for (number, (tool, credential, at, status)) in seen.iter().enumerate() {
         let source = *SOURCES.get(*tool).expect("a tool of the three");
