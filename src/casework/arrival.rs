@@ -23,7 +23,10 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
         case.group_key.clone_from(&said.group_key);
         store.insert_case(case);
     }
+    let count = |store: &Store| store.findings(uid).get(&said.finding.fingerprint).map_or(0, |f| f.count);
+    let before = count(store);
     let change = findings::record(store, uid, said);
+    let doubled = before.checked_ilog2() != count(store).checked_ilog2();
     step.observe(Observation::Finding { detections: said.count, changed: change.unwrap_or(Change::Repeat) });
     let Some(known) = store.case(uid) else { return false };
     let wakes = wakes(known, said, change, step);
@@ -31,6 +34,11 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
     let detected = said.finding.detected_at;
     let earlier = known.phase.is_open() && said.finding.status == Status::Open && detected < known.detected_at;
     if quiet && change.is_some() && !earlier {
+        if doubled {
+            // Nothing to decide, but the case's view is published again, so that its counts are never off by
+            // more than half without a record per repeat.
+            store.touch_case(uid);
+        }
         return false;
     }
     let Some((case, findings)) = store.touch_case(uid) else { return false };

@@ -209,3 +209,17 @@ fn an_idle_worker_has_no_transactions() {
     let after = rig.log.partitions().iter().map(|tp| rig.log.read(tp).len()).sum::<usize>();
     assert_eq!(before, after);
 }
+
+#[test]
+fn the_view_of_a_case_follows_its_repeats_without_a_record_for_each() {
+    let mut rig = Rig::new();
+    for _ in 0..100 {
+        rig.detect("a", "shell");
+        rig.advance(shutter::time::Span::seconds(2));
+        rig.settle();
+    }
+    let views = rig.log.read(&shutter::log::TopicPartition::new("cases", 0));
+    let case = rig.cases().into_values().next().expect("a case");
+    assert!(case.detections >= 64, "{} of 100", case.detections);
+    assert!(views.len() < 30, "{} views", views.len());
+}
