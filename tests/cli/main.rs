@@ -1,0 +1,18 @@
+//! The binary as an operator uses it, beside a `shutter run` on an embedded log: the commands, raw HTTP, kills.
+//!
+//! Not for what is decided (`scenarios`), nor for Kafka (`kafka`).
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod http;
+#[path = "../kafka/input.rs"]
+#[allow(dead_code)]
+mod input;
+mod kills;
+mod letters;
+mod operator;
+#[path = "../kafka/process.rs"]
+#[allow(dead_code)]
+mod process;
+mod site;
+mod wrong;

@@ -1,0 +1,114 @@
+//! What can be wrong in a command: each is told with its place and the next step, and its exit code.
+
+use std::process::Command;
+
+use crate::input::critical;
+use crate::site::Site;
+
+#[test]
+fn what_a_command_cannot_use_is_told_before_anything_is_done() {
+    let site = Site::new();
+    let text = site.read("shutter.yaml");
+    site.write("slip.yaml", &text.replace("tenant:", "tenent:"));
+    site.with_config("slip.yaml", &["case", "list"]).with(2).tells(&[
+        "slip.yaml:1:1",
+        "tenent",
+        "did you mean `tenant`",
+    ]);
+    site.with_config("none.yaml", &["case", "list"]).with(2).tells(&["none.yaml", "--config"]);
+    site.write("policy.yaml", "language: shutter/1\nceiling: enforced\n");
+    let own =
+        text.lines().map(|l| if l.starts_with("policy:") { "policy: policy.yaml" } else { l }).collect::<Vec<_>>();
+    site.write("policied.yaml", &own.join("\n"));
+    site.with_config("policied.yaml", &["run"]).with(2).tells(&["policy.yaml:2:", "enforced", "shutter check"]);
+    site.write("sourced.yaml", &text.replace("format: falco", "format: falcon"));
+    site.with_config("sourced.yaml", &["run"]).with(2).tells(&["source falco", "falcon"]);
+    // No log yet.
+    for arguments in [&["case", "list"][..], &["case", "show", "a"], &["enforce", "status"], &["dead-letters", "list"]]
+    {
+        site.shutter(arguments).with(2).tells(&["no log there yet", "shutter run"]);
+    }
+    site.shutter(&["topics", "check"]).with(0);
+    assert!(site.shutter(&["topics", "create"]).with(0).out.contains("nothing to do"));
+    // The command line itself.
+    for (arguments, word) in [
+        (&["case", "list", "--path", "enforced"][..], "possible values"),
+        (&["case", "list", "--bottleneck", "boss"], "approver"),
+        (&["dead-letters", "list", "--code", "odd"], "wrong_shape"),
+        (&["dead-letters", "list", "--since", "yesterday"], "RFC 3339"),
+        (&["dead-letters", "show", "17"], "partition/offset"),
+        (&["feedback", "verify", "a", "--observed", "status"], "FIELD=VALUE"),
+        (&["feedback", "approve", "a"], "--as is missing"),
+        (&["feedback", "assign", "a", "--as", "ada-1"], "--assignee is missing"),
+        (&["enforce", "off"], "--reason"),
+    ] {
+        site.shutter(arguments).with(2).tells(&[word]);
+    }
+}
+
+#[test]
+fn wrong_cases_keys_and_signatures_are_told_apart() {
+    let site = Site::new();
+    let process = site.start();
+    site.post("falco", &critical(1).value);
+    let uid = site.cases(1)[0]["uid"].as_str().unwrap().to_owned();
+    site.shutter(&["case", "show", "zz"]).with(2).tells(&["`zz` is no case uid", "shutter case list"]);
+    let other = if uid.starts_with('0') { "1" } else { "0" };
+    site.shutter(&["case", "explain", other]).with(2).tells(&["no case begins with", "--all"]);
+    site.shutter(&["feedback", "comment", other, "--reason", "x"]).with(2).tells(&["no case begins with"]);
+    let verify = ["feedback", "verify", &uid, "--wait", "60", "--as"];
+    site.shutter(&[&verify[..], &["adda-1"]].concat()).with(2).tells(&[
+        "no such key",
+        "did you mean `ada-1`",
+        "reader-1",
+    ]);
+    // A secret that anybody reads, one that is too short, and one that isn't the process's.
+    let text = site.read("shutter.yaml");
+    site.write("open.key", "0123456789abcdef0123456789abcdef");
+    std::fs::set_permissions(site.folder.path().join("open.key"), std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .unwrap();
+    site.secret("short.key", "short");
+    site.secret("other.key", "0123456789abcdef0123456789abcdef");
+    for (file, code, word) in [("open.key", 2, "chmod 600"), ("short.key", 2, "32"), ("none.key", 2, "none.key")] {
+        site.write("keyed.yaml", &text.replace("reader-1.key", file));
+        site.with_config("keyed.yaml", &[&verify[..], &["reader-1"]].concat()).with(code).tells(&[word, "reader-1"]);
+    }
+    site.write("keyed.yaml", &text.replace("reader-1.key", "other.key"));
+    let forged = site.with_config("keyed.yaml", &[&verify[..], &["reader-1"]].concat()).with(1);
+    assert!(forged.out.starts_with("refused: forged"), "{}", forged.out);
+    // The process is there, but not where this configuration looks for it.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    site.write("elsewhere.yaml", &text.replace(&format!("127.0.0.1:{}", site.port), &format!("127.0.0.1:{free}")));
+    site.with_config("elsewhere.yaml", &["case", "list"]).with(3).tells(&["held by another process", "http.listen"]);
+    // A second `shutter run` on the same folder.
+    site.with_config("elsewhere.yaml", &["run"]).with(3).tells(&["in use by another process"]);
+    process.stop();
+}
+
+#[test]
+fn every_help_has_an_example_and_its_exit_codes() {
+    let help = |arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_shutter")).args(arguments).arg("--help").output().unwrap();
+        assert!(done.status.success(), "{arguments:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    fn listed(help: &str) -> Vec<String> {
+        let list = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+        list.lines()
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| *word != "help")
+            .map(str::to_owned)
+            .collect()
+    }
+    let commands = listed(&help(&[]));
+    assert!(commands.len() >= 10, "{commands:?}");
+    for command in &commands {
+        let text = help(&[command]);
+        assert!(text.contains("Example") && text.contains("Exit codes"), "shutter {command}");
+        for below in listed(&text) {
+            let text = help(&[command, &below]);
+            assert!(text.contains("Example") && text.contains("Exit codes"), "shutter {command} {below}");
+        }
+    }
+}
