@@ -71,6 +71,10 @@ impl Watch {
         if let Some(view) = &view {
             self.before = view.clone();
         }
+        // On Kafka the receipt of the same transaction may be seen later than the view.
+        let prefix = format!("refused: {} (", feedback.kind);
+        let told = story.iter().find_map(|entry| entry.what.strip_prefix(&prefix));
+        let refused = refused.or_else(|| told.map(|why| why.trim_end_matches(')').to_owned()));
         if refused.is_none() && story.is_empty() {
             return Ok(None);
         }
