@@ -1,10 +1,12 @@
 //! What comes and goes with a rebalance: restoring a partition's state, and dropping it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::outputs::Outputs;
 use super::part::{Part, RestoreError, Restoring};
-use super::worker::{BUSY, RETRIES, Worker, WorkerError};
+use super::worker::{BUSY, Worker, WorkerError};
 use crate::casework::Outbox;
 use crate::log::{Assignment, Log, LogError, TopicPartition};
 use crate::policy::Rules;
@@ -45,14 +47,15 @@ impl Worker {
         &mut self,
         mut call: impl FnMut(&mut dyn Log) -> Result<T, LogError>,
     ) -> Result<T, WorkerError> {
-        let mut tries = 0;
+        let mut wait = BUSY;
         loop {
             match call(&mut *self.log) {
                 Ok(value) => return Ok(value),
-                Err(LogError::Transient(why)) if tries < RETRIES => {
-                    tries += 1;
-                    tracing::debug!(%why, tries, "trying again");
-                    crate::clock::pause(BUSY * 10);
+                // Brokers that are away are waited for, however long.
+                Err(LogError::Transient(why)) if !self.shared.stopping.load(Ordering::Relaxed) => {
+                    tracing::debug!(%why, "trying again");
+                    crate::clock::pause(wait);
+                    wait = (wait * 2).min(Duration::from_secs(1));
                 }
                 Err(other) => return Err(WorkerError::Log(other)),
             }

@@ -150,7 +150,13 @@ impl Worker {
     pub fn run(&mut self) -> Result<(), WorkerError> {
         self.prepare()?;
         while !self.shared.stopping.load(Ordering::Relaxed) {
-            self.turn()?;
+            if let Err(error) = self.turn() {
+                if self.shared.stopping.load(Ordering::Relaxed) {
+                    tracing::warn!(%error, "stopped while waiting for the log");
+                    break;
+                }
+                return Err(error);
+            }
         }
         let owned: Vec<i32> = self.parts.keys().copied().collect();
         self.drop_parts(&owned);
@@ -289,37 +295,43 @@ impl Worker {
                     self.finish(done, began.elapsed());
                     return Ok(());
                 }
-                Err(Attempt::Poisoned) => self.take_back()?,
-                Err(Attempt::SwitchedOff) => {
-                    self.take_back()?;
-                    self.read_control()?;
-                }
+                Err(Attempt::Poisoned | Attempt::SwitchedOff) => {}
                 Err(Attempt::Log(LogError::Transient(why))) if retries < RETRIES => {
                     retries += 1;
                     tracing::debug!(%why, retries, "the transaction will be tried again");
-                    self.take_back()?;
                     crate::clock::pause(BUSY * 5);
                 }
                 Err(Attempt::Log(LogError::Abort(why))) if reruns < RERUNS => {
                     reruns += 1;
                     tracing::warn!(%why, reruns, "the transaction was aborted; running the same batch again");
-                    self.take_back()?;
                 }
                 Err(Attempt::Log(LogError::Fatal(why))) => return Err(WorkerError::Log(LogError::Fatal(why))),
                 Err(Attempt::Log(error)) => return self.start_over(&error.to_string()),
                 Err(Attempt::Stop(error)) => return Err(error),
             }
+            if self.take_back()? == TakenBack::Restarted {
+                return Ok(());
+            }
+            self.read_control()?;
         }
     }
 
-    /// Aborts, and puts all state back to before the batch.
-    fn take_back(&mut self) -> Result<(), WorkerError> {
-        self.log.abort().map_err(WorkerError::Log)?;
+    /// Aborts, and puts all state back to before the batch. An abort that fails leaves a producer that nothing
+    /// more can be done with: everything is dropped then, and restored from what is committed.
+    fn take_back(&mut self) -> Result<TakenBack, WorkerError> {
+        match self.log.abort() {
+            Ok(()) => {}
+            Err(LogError::Fatal(why)) => return Err(WorkerError::Log(LogError::Fatal(why))),
+            Err(error) => {
+                self.start_over(&error.to_string())?;
+                return Ok(TakenBack::Restarted);
+            }
+        }
         self.shared.failed(Ending::Aborted);
         for (_, ready) in self.ready_mut() {
             ready.casework.undo();
         }
-        Ok(())
+        Ok(TakenBack::SameBatch)
     }
 
     fn finish(&mut self, done: Done, took: Duration) {
@@ -336,6 +348,15 @@ impl Worker {
         let took = Span::millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
         self.shared.committed(done, took, (self.clock)());
     }
+}
+
+/// What follows an abort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TakenBack {
+    /// The same batch runs again.
+    SameBatch,
+    /// All state was dropped; the batch comes again from the log.
+    Restarted,
 }
 
 /// Why an attempt at a transaction ended.

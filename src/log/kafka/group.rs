@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel as Level;
@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::ties::Ties;
+use crate::clock;
 use crate::log::TopicPartition;
 
 /// A context for clients that need only be heard.
@@ -52,17 +53,44 @@ pub(super) fn tell(level: Level, fac: &str, message: &str) {
             tracing::debug!(target: "shutter::kafka", "{fac}: {message}");
         }
         Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
-            tracing::warn!(target: "shutter::kafka", "{fac}: {message}");
+            // The client's error callback tells the same.
+            if fac == "FAIL" {
+                tracing::debug!(target: "shutter::kafka", "{fac}: {message}");
+            } else {
+                tracing::warn!(target: "shutter::kafka", "{fac}: {message}");
+            }
         }
         Level::Warning | Level::Notice => tracing::info!(target: "shutter::kafka", "{fac}: {message}"),
         Level::Info | Level::Debug => tracing::debug!(target: "shutter::kafka", "{fac}: {message}"),
     }
 }
 
+/// Shortest time between two errors that are told of.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How many errors were kept quiet since the last one that was told; none if this one is to be kept quiet too.
+fn quiet_since() -> Option<u64> {
+    static LAST: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *last {
+        Some((at, kept)) if at.elapsed() < QUIET => {
+            *kept += 1;
+            None
+        }
+        told => Some(told.replace((clock::instant(), 0)).map_or(0, |(_, kept)| kept)),
+    }
+}
+
 pub(super) fn tell_error(error: &KafkaError, reason: &str) {
     // The end of a partition is told as an error.
-    if !matches!(error, KafkaError::Global(rdkafka::error::RDKafkaErrorCode::PartitionEOF)) {
-        tracing::warn!(target: "shutter::kafka", "{error}: {reason}");
+    if matches!(error, KafkaError::Global(rdkafka::error::RDKafkaErrorCode::PartitionEOF)) {
+        return;
+    }
+    // Brokers that are away are told of thousands of times.
+    match quiet_since() {
+        Some(0) => tracing::warn!(target: "shutter::kafka", "{error}: {reason}"),
+        Some(more) => tracing::warn!(target: "shutter::kafka", "{error}: {reason} (and {more} more like it)"),
+        None => tracing::trace!(target: "shutter::kafka", "{error}: {reason}"),
     }
 }
 

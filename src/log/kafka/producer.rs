@@ -177,7 +177,13 @@ impl Transactions {
     }
 
     fn fate(&self, error: &KafkaError, doing: &str) -> LogError {
-        fate(error, &format!("transactional id {}: {doing}", self.id))
+        let found = fate(error, &format!("transactional id {}: {doing}", self.id));
+        match (found, error.rdkafka_error_code()) {
+            // After a coordinator that went away: what it knows of the transaction isn't what this client believes. The
+            // client is of no more use; a new one ends what is open and finds out what was committed.
+            (LogError::Fatal(text), Some(Code::InvalidTransactionalState)) => LogError::Unknown(text),
+            (found, _) => found,
+        }
     }
 
     pub(super) fn begin(&self) -> Result<(), LogError> {
