@@ -227,6 +227,21 @@ impl Install {
         }
     }
 
+    /// Whether every record that workers wrote is committed or aborted. One who was killed and doesn't come back
+    /// leaves a transaction open until the brokers end it, and nothing behind it is read until then.
+    fn nothing_open(&self, reader: &KafkaReader, looker: &BaseConsumer) -> bool {
+        let t = &self.topics;
+        let work = [&t.case_events, &t.changelog].map(|topic| (topic, PARTITIONS));
+        let output = [&t.cases, &t.audit, &t.dead_letters, &t.dead_letters_restricted].into_iter();
+        let output = output.chain(t.actions.values()).map(|topic| (topic, self.config.partitions.output));
+        let mut all = work.into_iter().chain(output).flat_map(|(topic, n)| (0..n).map(move |p| (topic, p)));
+        all.all(|(topic, p)| {
+            let tp = TopicPartition::new(topic.to_string(), p);
+            let written = looker.fetch_watermarks(topic, p, Duration::from_secs(10));
+            matches!((reader.end(&tp), written), (Ok(committed), Ok((_, written))) if committed.0 >= written)
+        })
+    }
+
     /// Waits until everything is processed: inputs, feedback, and what workers wrote to each other.
     pub fn settle(&self) {
         self.until_done(1.0);
@@ -237,12 +252,14 @@ impl Install {
         // What was read and answered is in the next look.
         let mut idle = 0;
         while idle < 2 {
-            let open = self.committed(&looker, &topics).into_iter().any(|(tp, at)| {
+            let left = |(tp, at)| {
                 let want = Want { records: 1, bytes: 1 << 20, wait: Duration::from_millis(100) };
                 !matches!(reader.read(&tp, Offset(at), want), Ok(records) if records.is_empty())
-            });
-            idle = if open { 0 } else { idle + 1 };
-            assert!(clock::instant() < end, "case events are left unread:\n{}", self.told());
+            };
+            let open = !self.nothing_open(&reader, &looker);
+            idle = if open || self.committed(&looker, &topics).into_iter().any(left) { 0 } else { idle + 1 };
+            let what = if open { "a transaction is left open" } else { "case events are left unread" };
+            assert!(clock::instant() < end, "{what}:\n{}", self.told());
         }
     }
 

@@ -13,7 +13,7 @@ use shutter::log::{Assignment, Log, LogError, Record, Restore, Send, Topic, Topi
 use crate::broker::{Broker, broker};
 use crate::log_conformance;
 
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An installation of its own on the shared broker.
 pub struct Site {
