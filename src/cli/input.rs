@@ -71,6 +71,25 @@ pub enum InputError {
     Io(#[from] io::Error),
 }
 
+impl InputError {
+    /// The end of a file that can't be read to its end, after so many records.
+    ///
+    /// What the file itself is guilty of can be mended by whoever named it; a disk's error can't.
+    pub fn ends(self, path: &Path, after: u64) -> anyhow::Error {
+        let name = if path.as_os_str() == "-" { "standard input".into() } else { path.to_string_lossy() };
+        let place = format!("{name}: can't be read to its end; {after} records were whole");
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => exit::usage(format!(
+                "{place}, then it was cut off: copy it again, or unpack what is there: gzip -dc FILE | shutter … -"
+            )),
+            Self::Io(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                exit::usage(format!("{place}, then: {error}"))
+            }
+            other => anyhow::Error::from(other).context(place),
+        }
+    }
+}
+
 /// The records of one file, in order.
 pub struct Records {
     reader: Box<dyn BufRead + Send>,

@@ -77,20 +77,19 @@ pub(super) fn time(text: &str) -> Result<WallTime, String> {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (decoder, name) = decoder(args.format, args.mapping.as_deref())?;
     let source = SmolStr::from(args.source.as_deref().unwrap_or(&name));
-    let site_key = std::env::var_os("SHUTTER_SITE_KEY").map(std::ffi::OsString::into_encoded_bytes);
-    let redactor = Redactor::new(site_key.as_deref().unwrap_or(b"shutter normalize"));
+    let redactor = redactor();
     let input = DecodeInput { source: &source, received_at: args.received_at.unwrap_or_else(clock::now), headers: &[] };
     let file = args.file.to_string_lossy();
     let topic = if file == "-" { SmolStr::new_static("stdin") } else { SmolStr::from(file.as_ref()) };
 
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut rejected = 0_u64;
+    let (mut read, mut rejected) = (0_u64, 0_u64);
     for record in Records::open(&args.file, form(args.records, &decoder))? {
         let record = match record {
             Ok(record) => record,
             Err(error @ InputError::Io(_)) => {
                 out.flush()?;
-                return Err(anyhow::Error::from(error).context(format!("{topic}: can't be read to its end")));
+                return Err(error.ends(&args.file, read));
             }
             Err(error @ InputError::TooLarge(_)) => {
                 rejected += 1;
@@ -98,6 +97,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 continue;
             }
         };
+        read += 1;
         match decoder.decode(&record.bytes, &input, &redactor) {
             Err(reject) => {
                 rejected += 1;
@@ -115,7 +115,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     out.flush()?;
+    if read + rejected == 0 {
+        eprintln!("{topic}: no records in it; is that the right file, and is --records right?");
+    }
     Ok(ExitCode::from(if rejected == 0 { exit::OK } else { exit::FOUND }))
+}
+
+/// Replaces secrets, under the site's key where the environment has it: what is read from a file compares with
+/// what runs.
+pub(super) fn redactor() -> Redactor {
+    let site_key = std::env::var_os("SHUTTER_SITE_KEY").map(std::ffi::OsString::into_encoded_bytes);
+    Redactor::new(site_key.as_deref().unwrap_or(b"shutter normalize"))
 }
 
 /// What reads the records, and its name.

@@ -4,13 +4,17 @@
 //! at once, so the same detections may arrive in other orders there. Not for logs: nothing is sent anywhere.
 
 mod answers;
+mod case;
+mod ledger;
 mod members;
 mod order;
+mod outlook;
 mod output;
+mod table;
 mod tally;
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,32 +27,33 @@ use super::input::Form;
 use super::normalize;
 use crate::casework::Site;
 use crate::clock;
-use crate::engine::{Answered, Engine, Happened, Trials};
-use crate::formats::{Format, Redactor};
+use crate::engine::{Answered, Engine, Trials};
+use crate::formats::Format;
 use crate::intake::{Settings, Source};
 use crate::log::{Record, TopicPartition};
-use crate::policy::{Catalog, Ceiling, Rules, compile, files, report::Colour};
-use crate::time::WallTime;
+use crate::policy::{Catalog, Ceiling, Rules, compile, files, report::Colour, term};
+use crate::time::{Span, WallTime};
 
 use answers::{Cast, NoFeedback};
-use members::Members;
-use order::Ordered;
-use output::Output;
-use tally::Tally;
+use ledger::Ledger;
+use order::{Ordered, Reading};
+use output::{Output, Overwrite};
 
 /// The end of `--help`.
 pub const EXAMPLES: &str = "\
 Examples:
   shutter replay --policy deploy/policy --catalog deploy/catalog --format trivy --input report.json --out out
   shutter replay --policy deploy/policy --mapping deploy/mappings/ait-ads.yaml --input alerts.csv.gz --out out \\
-      --ceiling enforce --answers simulated --members
+      --ceiling enforce --answers simulated --go-on 30d --members
 
-Records are taken in the order of their event time. That is one order of inputs: a live installation reads many
-partitions at once and may meet the same detections in another order. Cases, generations, actions and targets are
-comparable between runs; opening times and ids with time in them need not be.
+Records are taken in the order of their event time, and the clock stops at the last one unless --go-on lets it run on.
+That is one order of inputs: a live installation reads many partitions at once and may meet the same detections in
+another order. Cases, generations, actions and targets are comparable between runs; opening times and ids with time
+in them need not be. The same file under the same rules gives the same bytes.
 
-Into DIR: cases.jsonl, actions.jsonl, receipts.jsonl, dead_letters.jsonl (dead_letters.restricted.jsonl for what may
-bear secrets), summary.json. Exit code 1 says that records were rejected.";
+Into DIR: cases.jsonl (the case that matters most first), actions.jsonl, receipts.jsonl, dead_letters.jsonl
+(dead_letters.restricted.jsonl for what may bear secrets), summary.json; docs/replay.md explains each field. Exit code 1
+says that records were rejected. Secrets are hashed with SHUTTER_SITE_KEY from the environment, as by normalize.";
 
 /// Who answers what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -103,6 +108,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "none")]
     answers: Answers,
 
+    /// Let the clock run on for so long after the last record: deadlines, escalations, answers, forgetting
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    go_on: Option<Span>,
+
     /// Judge as if this were the policy's ceiling [default: the policy's own]
     #[arg(long, value_name = "LEVEL", value_parser = ceiling)]
     ceiling: Option<Ceiling>,
@@ -129,6 +138,10 @@ fn ceiling(word: &str) -> Result<Ceiling, String> {
     Ceiling::parse(word).ok_or_else(|| format!("`{word}` is no ceiling; expected one of {}", words()))
 }
 
+fn span(text: &str) -> Result<Span, String> {
+    term::parse_span(text).map_err(|error| error.to_string())
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -137,18 +150,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let rules = Arc::new(rules(&args)?);
     let (decoder, format) = normalize::decoder(args.format, args.mapping.as_deref())?;
     let name = SmolStr::from(args.source.as_deref().unwrap_or(&format));
-    let redactor = Redactor::new(b"shutter replay");
-    let form = normalize::form(args.records, &decoder);
-    let mut output = Output::open(&args.out, args.force)?;
+    Output::check(&args.out, if args.force { Overwrite::Earlier } else { Overwrite::Never })?;
     let began = clock::instant();
 
+    let redactor = normalize::redactor();
     let fallback = args.received_at.or_else(|| order::file_time(&args.input)).unwrap_or_else(clock::now);
-    let ordered = Ordered::read(&args.input, form, &decoder, &name, &redactor, fallback)?;
-    if !ordered.was_ordered {
-        eprintln!(
-            "The records aren't in the order of their event time; they are taken in that order (ties as they stand)."
-        );
-    }
+    let form = normalize::form(args.records, &decoder);
+    let ordered = Ordered::read(&Reading {
+        path: &args.input,
+        form,
+        decoder: &decoder,
+        source: &name,
+        redactor: &redactor,
+        fallback,
+    })?;
+    told(&ordered, &args, fallback);
     let settings = Settings {
         tenant: args.tenant.as_str().into(),
         sources: vec![Source { name: name.clone(), decoder: Arc::new(decoder), secret_bearing: false }],
@@ -160,26 +176,55 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let site = Site::new(args.tenant.as_str(), Ceiling::Enforce);
     let start = ordered.records.first().map_or(fallback, |record| record.at);
     let engine = Engine::new(settings, site, Arc::clone(&rules), Trials::default(), start);
+    let file = file_name(&args.input);
     let mut replay = Replay {
         show: Answered::new(engine, Cast::new(args.answers, &rules)),
-        members: args.members.then(Members::default),
-        tally: Tally::default(),
+        ledger: Ledger::new(&rules, Output::open(&args.out)?, args.members),
+        topic: TopicPartition::new(file.as_str(), 0),
+        source: name,
     };
+    replay.ledger.describe(&file, &format, args.answers, &ordered, &rules);
     for (place, message) in &ordered.too_large {
-        replay.tally.records += 1;
-        output.too_large(&name, *place, message, fallback)?;
-        replay.tally.rejected("too_large");
+        replay.ledger.too_large(&file, *place, message, fallback)?;
     }
     let bar = progress(ordered.records.len());
-    let topic = TopicPartition::new(args.input.to_string_lossy().as_ref(), 0);
     for (done, record) in ordered.records.into_iter().enumerate() {
-        replay.take(&name, &topic, record, &mut output)?;
+        replay.take(record)?;
         if done % 256 == 0 {
             bar.set_position(done as u64);
         }
     }
     bar.finish_and_clear();
-    replay.finish(&mut output, began.elapsed(), &args)
+    replay.finish(began, &args)
+}
+
+/// What a person should know of the file before reading what comes of it.
+fn told(ordered: &Ordered, args: &Args, fallback: WallTime) {
+    let name = file_name(&args.input);
+    if ordered.seen() == 0 {
+        eprintln!("{name}: no records in it; is that the right file, and is --records right?");
+    }
+    if !ordered.was_ordered {
+        eprintln!(
+            "{name}: the records aren't in the order of their event time; they are taken in that order (ties as they \
+             stand)."
+        );
+    }
+    if ordered.undated > 0 && args.received_at.is_none() {
+        eprintln!(
+            "{name}: records without a time of their own: {}; they count as made at {fallback}, when the file was \
+             written. --received-at sets another time.",
+            ordered.undated
+        );
+    }
+}
+
+/// The file without its folder: the same records give the same receipts wherever they lie.
+fn file_name(path: &Path) -> String {
+    match path.file_name() {
+        Some(name) if name != "-" => name.to_string_lossy().into_owned(),
+        _ => "stdin".to_owned(),
+    }
 }
 
 /// Policy and catalog, compiled; what is wrong with them is shown with its place.
@@ -216,69 +261,59 @@ fn progress(records: usize) -> ProgressBar {
 /// A replay under way.
 struct Replay {
     show: Answered<Cast>,
-    members: Option<Members>,
-    tally: Tally,
+    ledger: Ledger,
+    /// The file, as the place of its records.
+    topic: TopicPartition,
+    source: SmolStr,
 }
 
 impl Replay {
-    fn take(
-        &mut self,
-        source: &str,
-        topic: &TopicPartition,
-        record: order::Timed,
-        output: &mut Output,
-    ) -> anyhow::Result<()> {
-        self.advance(record.at, output)?;
+    fn take(&mut self, record: order::Timed) -> anyhow::Result<()> {
+        self.advance(record.at)?;
+        let place = record.place;
         let raw = Record {
-            from: topic.clone(),
-            offset: i64::try_from(record.number).unwrap_or(i64::MAX),
+            from: self.topic.clone(),
+            offset: i64::try_from(place.number).unwrap_or(i64::MAX),
             timestamp: record.at,
             key: None,
             value: Some(record.bytes),
             headers: Vec::new(),
         };
-        self.tally.records += 1;
-        let happened = self.show.engine.detections(source, &[raw])?;
+        let happened = self.show.engine.detections(&self.source, &[raw])?;
         self.show.hear(&happened);
-        if let Some(members) = &mut self.members {
-            for uid in &happened.reached {
-                members.add(*uid, record.number);
+        self.ledger.record(place, &happened)
+    }
+
+    fn advance(&mut self, to: WallTime) -> anyhow::Result<()> {
+        let Self { show, ledger, .. } = self;
+        if show.next_due().is_none_or(|at| at > to) {
+            show.engine.stand_still_until(to);
+            return Ok(());
+        }
+        let mut kept = Ok(());
+        show.advance_to(to, |_, happened| {
+            if kept.is_ok() {
+                kept = ledger.keep(happened);
             }
-        }
-        self.keep(&happened, output)
+        })?;
+        kept
     }
 
-    fn advance(&mut self, to: WallTime, output: &mut Output) -> anyhow::Result<()> {
-        let mut all = Vec::new();
-        let due = self.show.next_due().is_some_and(|at| at <= to);
-        if due {
-            self.show.advance_to(to, |_, happened| all.push(std::mem::take(happened)))?;
-        } else {
-            self.show.engine.stand_still_until(to);
+    fn finish(mut self, began: std::time::Instant, args: &Args) -> anyhow::Result<ExitCode> {
+        if let Some(span) = args.go_on {
+            self.advance(self.show.engine.now().plus(span))?;
         }
-        all.iter().try_for_each(|happened| self.keep(happened, output))
-    }
-
-    fn keep(&mut self, happened: &Happened, output: &mut Output) -> anyhow::Result<()> {
-        self.tally.happened(happened);
-        output.happened(happened)?;
-        for view in &happened.forgotten {
-            self.tally.case(view);
-            output.case(view, self.members.as_ref())?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, output: &mut Output, took: std::time::Duration, args: &Args) -> anyhow::Result<ExitCode> {
-        for view in self.show.engine.views() {
-            self.tally.case(&view);
-            output.case(&view, self.members.as_ref())?;
-        }
-        let until = self.show.engine.now();
-        output.summary(&self.tally.summary(until, took, args))?;
-        output.close()?;
-        println!("{}", self.tally.table(took));
-        println!("One order of inputs; live there are many. Everything is in {}.", args.out.display());
-        Ok(ExitCode::from(if self.tally.rejects() == 0 { exit::OK } else { exit::FOUND }))
+        let engine = &self.show.engine;
+        let views = engine.views();
+        let open = views.iter().filter(|view| view.closed_at.is_none());
+        let deadlines: Vec<WallTime> = open.filter_map(|view| engine.deadline_of(&view.uid)).collect();
+        let tally = &mut self.ledger.tally;
+        tally.until = Some(engine.now());
+        tally.deadlines_not_reached = deadlines.len() as u64;
+        tally.next_deadline = deadlines.into_iter().min();
+        tally.answers_not_arrived = self.show.under_way() as u64;
+        let (tally, cases) = self.ledger.close(views)?;
+        writeln!(std::io::stdout(), "{}", table::table(&tally, &cases, began.elapsed(), args))?;
+        Ok(ExitCode::from(if tally.rejects() == 0 { exit::OK } else { exit::FOUND }))
     }
 }

@@ -34,6 +34,11 @@ impl<R: Responder> Answered<R> {
         }
     }
 
+    /// How many answers are given and haven't arrived.
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// When something is due or an answer arrives next.
     pub fn next_due(&self) -> Option<WallTime> {
         let answer = self.under_way.keys().next().map(|(at, _)| *at);

@@ -261,6 +261,13 @@ impl Engine {
         self.parts.get(partition)?.casework.view(uid)
     }
 
+    /// When something of one case is due next; none where it has no deadline or isn't known.
+    pub fn deadline_of(&self, uid: &CaseUid) -> Option<WallTime> {
+        let count = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
+        let partition = usize::try_from(partition_of(&uid.0, count)).ok()?;
+        self.parts.get(partition)?.casework.next_deadline(uid)
+    }
+
     /// Views of all cases that aren't forgotten, in order of uid.
     pub fn views(&self) -> Vec<CaseView> {
         let mut uids: Vec<CaseUid> =

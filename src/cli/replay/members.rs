@@ -14,9 +14,10 @@ impl Members {
         self.0.entry(uid).or_default().push(number);
     }
 
-    /// Ranges `[first, last]`, ascending, without repeats.
-    pub fn ranges(&self, uid: &CaseUid) -> Vec<[u64; 2]> {
-        let mut numbers = self.0.get(uid).cloned().unwrap_or_default();
+    /// Ranges `[first, last]`, ascending, without repeats. A case that comes back under the same uid, after it
+    /// was forgotten, begins anew.
+    pub fn take(&mut self, uid: &CaseUid) -> Vec<[u64; 2]> {
+        let mut numbers = self.0.remove(uid).unwrap_or_default();
         numbers.sort_unstable();
         let mut ranges: Vec<[u64; 2]> = Vec::new();
         for number in numbers {
@@ -34,13 +35,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_become_ranges_in_order() {
+    fn numbers_become_ranges_in_order_once() {
         let mut members = Members::default();
         let uid = CaseUid::default();
         for number in [7, 1, 2, 2, 3, 9, 8] {
             members.add(uid, number);
         }
-        assert_eq!(members.ranges(&uid), [[1, 3], [7, 9]]);
-        assert!(members.ranges(&CaseUid([1; 16])).is_empty());
+        assert_eq!(members.take(&uid), [[1, 3], [7, 9]]);
+        members.add(uid, 12);
+        assert_eq!(members.take(&uid), [[12, 12]]);
+        assert!(members.take(&CaseUid([1; 16])).is_empty());
     }
 }

@@ -5,8 +5,10 @@ use std::time::UNIX_EPOCH;
 
 use super::super::exit;
 use super::super::input::{Form, InputError, Place, Records};
+use crate::clock;
 use crate::formats::{DecodeInput, Decoder, Redactor};
 use crate::time::WallTime;
+use crate::wire::RejectCode;
 
 /// Most bytes of records that are held: what a laptop has to spare.
 const BYTES: usize = 2 * 1024 * 1024 * 1024;
@@ -15,8 +17,7 @@ const BYTES: usize = 2 * 1024 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Timed {
     pub at: WallTime,
-    /// 0-based number in the file.
-    pub number: u64,
+    pub place: Place,
     pub bytes: Vec<u8>,
 }
 
@@ -26,62 +27,86 @@ pub(super) struct Ordered {
     pub records: Vec<Timed>,
     /// Whether the file had them in this order.
     pub was_ordered: bool,
+    /// Records whose findings have no time of their own.
+    pub undated: u64,
     /// Records beyond the limit for one, left out.
     pub too_large: Vec<(Place, String)>,
+}
+
+/// How a file is read.
+pub(super) struct Reading<'a> {
+    pub path: &'a Path,
+    pub form: Option<Form>,
+    pub decoder: &'a Decoder,
+    pub source: &'a smol_str::SmolStr,
+    pub redactor: &'a Redactor,
+    /// When records without a time of their own arrived.
+    pub fallback: WallTime,
 }
 
 impl Ordered {
     /// Reads a file. A record's time is that of its latest finding; one without findings, or one that can't be
     /// read, goes with the record before it.
-    pub fn read(
-        path: &Path,
-        form: Option<Form>,
-        decoder: &Decoder,
-        source: &smol_str::SmolStr,
-        redactor: &Redactor,
-        fallback: WallTime,
-    ) -> anyhow::Result<Self> {
-        let input = DecodeInput { source, received_at: fallback, headers: &[] };
+    pub fn read(reading: &Reading<'_>) -> anyhow::Result<Self> {
         let mut this = Self { was_ordered: true, ..Self::default() };
         let mut bytes = 0_usize;
         let mut before: Option<WallTime> = None;
-        for record in Records::open(path, form)? {
+        for record in Records::open(reading.path, reading.form)? {
             let record = match record {
                 Ok(record) => record,
                 Err(InputError::TooLarge(place)) => {
                     this.too_large.push((place, InputError::TooLarge(place).to_string()));
                     continue;
                 }
-                Err(error @ InputError::Io(_)) => {
-                    let name = path.display().to_string();
-                    return Err(anyhow::Error::from(error).context(format!("{name}: can't be read to its end")));
-                }
+                Err(error @ InputError::Io(_)) => return Err(error.ends(reading.path, this.seen())),
             };
             bytes = bytes.saturating_add(record.bytes.len());
             if bytes > BYTES {
                 return Err(exit::usage(format!(
                     "{}: more than 2 GiB of records; split the file and replay the parts",
-                    path.display()
+                    reading.path.display()
                 )));
             }
-            let findings = decoder.decode(&record.bytes, &input, redactor).unwrap_or_default();
-            let seen = findings.iter().map(|finding| finding.observed_at.as_wall()).max();
-            let at = seen.or(before).unwrap_or(fallback);
+            let seen = reading.time_of(&record.bytes);
+            this.undated += u64::from(seen == Some(reading.fallback));
+            let at = seen.or(before).unwrap_or(reading.fallback);
             this.was_ordered &= before.is_none_or(|before| before <= at);
             before = Some(at);
-            this.records.push(Timed { at, number: record.place.number, bytes: record.bytes });
+            this.records.push(Timed { at, place: record.place, bytes: record.bytes });
         }
-        // Records that can't be read and stand first go with the first that can.
         if !this.was_ordered {
             this.records.sort_by_key(|record| record.at);
         }
         Ok(this)
     }
+
+    /// How many records the file has.
+    pub fn seen(&self) -> u64 {
+        self.records.len() as u64 + self.too_large.len() as u64
+    }
 }
 
-/// When a file was last written; none for standard input.
+impl Reading<'_> {
+    /// The time of the latest finding.
+    fn time_of(&self, bytes: &[u8]) -> Option<WallTime> {
+        let decode = |received_at| {
+            let input = DecodeInput { source: self.source, received_at, headers: &[] };
+            self.decoder.decode(bytes, &input, self.redactor)
+        };
+        let findings = match decode(self.fallback) {
+            // A file's time may be older than what is in it: unpacked, copied, restored.
+            Err(reject) if reject.code == RejectCode::BadTime => decode(clock::now()),
+            decoded => decoded,
+        };
+        findings.unwrap_or_default().iter().map(|finding| finding.observed_at.as_wall()).max()
+    }
+}
+
+/// When a file was last written; none for standard input, nor where that is before any detection was made.
 pub(super) fn file_time(path: &Path) -> Option<WallTime> {
     let modified = std::fs::metadata(path).ok()?.modified().ok()?;
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
-    Some(WallTime::from_millis(i64::try_from(since.as_millis()).ok()?))
+    let at = WallTime::from_millis(i64::try_from(since.as_millis()).ok()?);
+    // Archives and images that are built to be reproducible write 1970 or 1980 everywhere.
+    (at > WallTime::parse("2000-01-01T00:00:00Z").ok()?).then_some(at)
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::exit;
 use super::super::input::Place;
-use super::members::Members;
-use crate::engine::Happened;
-use crate::intake::Visibility;
+use super::case::Told;
+use super::tally::Tally;
+use crate::intake::{Rejected, Visibility};
 use crate::time::WallTime;
-use crate::wire::CaseView;
+use crate::wire::{Action, DeadLetter, Receipt};
 
 /// The files, in the order of the documentation.
 const NAMES: [&str; 6] = [
@@ -25,6 +25,13 @@ const NAMES: [&str; 6] = [
     "dead_letters.restricted.jsonl",
     "summary.json",
 ];
+
+/// Whether what is there may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overwrite {
+    Never,
+    Earlier,
+}
 
 /// The open files.
 pub(super) struct Output {
@@ -37,15 +44,25 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Makes the folder and its files.
-    pub fn open(folder: &Path, force: bool) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).map_err(|e| exit::usage(format!("{}: can't be made: {e}", folder.display())))?;
-        if let Some(there) = NAMES.iter().map(|name| folder.join(name)).find(|path| path.exists() && !force) {
-            let path = there.display();
-            return Err(exit::usage(format!(
-                "{path} is there already; name another folder, or overwrite with --force"
-            )));
+    /// Whether a folder can take the files, before anything is read.
+    pub fn check(folder: &Path, overwrite: Overwrite) -> anyhow::Result<()> {
+        let shown = folder.display();
+        if folder.exists() && !folder.is_dir() {
+            return Err(exit::usage(format!("{shown}: is a file; --out expects a folder, which is made if need be")));
         }
+        let there = NAMES.iter().map(|name| folder.join(name)).find(|path| path.exists());
+        match there {
+            Some(path) if overwrite == Overwrite::Never => Err(exit::usage(format!(
+                "{} is there already; name another folder, or overwrite with --force",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder and its files.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| exit::usage(format!("{}: can't be made: {e}", folder.display())))?;
         let make = |name: &str| -> anyhow::Result<BufWriter<File>> {
             let path = folder.join(name);
             let mut options = OpenOptions::new();
@@ -69,48 +86,47 @@ impl Output {
         })
     }
 
-    /// What came of one step, except its cases.
-    pub fn happened(&mut self, happened: &Happened) -> anyhow::Result<()> {
-        for action in &happened.actions {
-            line(&mut self.actions, action)?;
+    /// A command.
+    pub fn action(&mut self, action: &Action) -> anyhow::Result<()> {
+        line(&mut self.actions, action)
+    }
+
+    /// A receipt.
+    pub fn receipt(&mut self, receipt: &Receipt) -> anyhow::Result<()> {
+        line(&mut self.receipts, receipt)
+    }
+
+    /// A record that can't be processed, with the line on which it begins.
+    pub fn dead_letter(&mut self, rejected: &Rejected, place: Place) -> anyhow::Result<()> {
+        #[derive(Serialize)]
+        struct Placed<'a> {
+            line: u64,
+            #[serde(flatten)]
+            letter: &'a DeadLetter,
         }
-        for receipt in &happened.receipts {
-            line(&mut self.receipts, receipt)?;
-        }
-        for rejected in &happened.dead_letters {
-            let file = match rejected.visibility {
-                Visibility::Ordinary => &mut self.dead_letters,
-                Visibility::Restricted => &mut self.restricted,
-            };
-            line(file, &rejected.letter)?;
-        }
-        Ok(())
+        let file = match rejected.visibility {
+            Visibility::Ordinary => &mut self.dead_letters,
+            Visibility::Restricted => &mut self.restricted,
+        };
+        line(file, &Placed { line: place.line, letter: &rejected.letter })
     }
 
     /// A record that is too large to be read at all: its place is what there is of it.
-    pub fn too_large(&mut self, source: &str, place: Place, message: &str, at: WallTime) -> anyhow::Result<()> {
+    pub fn too_large(&mut self, file: &str, place: Place, message: &str, at: WallTime) -> anyhow::Result<()> {
         let letter = json!({
-            "code": "too_large", "message": message, "topic": source, "partition": 0, "offset": place.number,
-            "payload": "", "by_reference": true, "at": at,
+            "line": place.line, "code": "too_large", "message": message, "topic": file, "partition": 0,
+            "offset": place.number, "payload": "", "by_reference": true, "at": at,
         });
         line(&mut self.dead_letters, &letter)
     }
 
-    /// A case as it was last, with `case_uid`, `kind` and, where asked for, its members.
-    pub fn case(&mut self, view: &CaseView, members: Option<&Members>) -> anyhow::Result<()> {
-        let mut value = serde_json::to_value(view).context("a case becomes JSON")?;
-        if let Value::Object(fields) = &mut value {
-            fields.insert("case_uid".to_owned(), json!(view.uid));
-            fields.insert("kind".to_owned(), json!(view.path));
-            if let Some(members) = members {
-                fields.insert("member_ranges".to_owned(), json!(members.ranges(&view.uid)));
-            }
-        }
-        line(&mut self.cases, &value)
+    /// The cases, in this order.
+    pub fn cases(&mut self, cases: &[Told]) -> anyhow::Result<()> {
+        cases.iter().try_for_each(|case| line(&mut self.cases, &case.line()))
     }
 
     /// The summary.
-    pub fn summary(&mut self, summary: &Value) -> anyhow::Result<()> {
+    pub fn summary(&mut self, summary: &Tally) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut self.summary, summary).context("summary.json")?;
         self.summary.write_all(b"\n").context("summary.json")
     }

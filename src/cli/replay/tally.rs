@@ -1,35 +1,70 @@
 //! What a replay adds up to: detections → findings → cases → paths, and what was left out on the way.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::Args;
+use super::case::Told;
 use crate::engine::Happened;
 use crate::metrics::Observation;
 use crate::time::WallTime;
-use crate::wire::{CaseView, RejectCode};
 
-/// Counts of a replay.
-#[derive(Debug, Default)]
+/// Counts by a word.
+pub(super) type Counts = BTreeMap<SmolStr, u64>;
+
+/// Counts of a replay; summary.json as they stand. Nothing in it depends on when or how fast it ran.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Tally {
+    /// The file's name.
+    pub input: String,
+    /// Format, or the name of the mapping.
+    pub format: String,
+    /// Ceiling in force.
+    pub ceiling: SmolStr,
+    /// Who answered.
+    pub answers: SmolStr,
+    pub order: &'static str,
+    pub policy_digest: SmolStr,
+    pub catalog_digest: SmolStr,
+    /// Time of the first and of the last record.
+    pub from: Option<WallTime>,
+    pub to: Option<WallTime>,
+    /// Where the clock stopped.
+    pub until: Option<WallTime>,
     pub records: u64,
-    findings: u64,
-    suppressed: BTreeMap<SmolStr, u64>,
-    dead_letters: BTreeMap<&'static str, u64>,
-    cases: u64,
-    paths: BTreeMap<SmolStr, u64>,
-    phases: BTreeMap<SmolStr, u64>,
-    playbooks: BTreeMap<SmolStr, u64>,
-    risks: BTreeMap<SmolStr, u64>,
-    actions: BTreeMap<String, u64>,
-    receipts: u64,
-    without_owner: u64,
-    reopened: u64,
-    escalations: u64,
-    closures: u64,
+    pub records_without_findings: u64,
+    /// Rejected records, by code.
+    pub dead_letters: Counts,
+    pub findings: u64,
+    /// Findings that a rule of the policy suppressed, by rule.
+    pub suppressed: Counts,
+    pub findings_in_cases: u64,
+    /// Fixed, gone or set aside, and never open: no case.
+    pub findings_never_open: u64,
+    pub cases: u64,
+    /// Cases by what their playbook wants, by what is left of that under the ceiling `enforce`, and by what it is now.
+    pub wanted: Counts,
+    pub would_be: Counts,
+    pub paths: Counts,
+    /// Cases by what made the decision more careful than the playbook.
+    pub held_by: Counts,
+    pub phases: Counts,
+    pub playbooks: Counts,
+    pub risk_classes: Counts,
+    pub severities: Counts,
+    pub without_owner: u64,
+    pub reopened: u64,
+    /// By kind and action.
+    pub actions: Counts,
+    pub receipts: u64,
+    pub escalations: u64,
+    pub verified_closures: u64,
+    /// Open cases with a deadline that the clock didn't reach, and the first of these deadlines.
+    pub deadlines_not_reached: u64,
+    pub next_deadline: Option<WallTime>,
+    /// Answers that were given, and would have arrived later.
+    pub answers_not_arrived: u64,
 }
 
 impl Tally {
@@ -37,30 +72,31 @@ impl Tally {
     pub fn happened(&mut self, happened: &Happened) {
         for source in happened.sources.values() {
             self.findings += source.findings;
+            self.records_without_findings += source.empty;
             for (code, count) in &source.rejected {
-                *self.dead_letters.entry(code.as_str()).or_default() += count;
+                *self.dead_letters.entry(SmolStr::new_static(code.as_str())).or_default() += count;
             }
         }
         for (rule, suppressed) in &happened.suppressed {
             *self.suppressed.entry(rule.clone()).or_default() += suppressed.detections;
         }
         for action in &happened.actions {
-            *self.actions.entry(format!("{}: {}", action.kind, action.action)).or_default() += 1;
+            count(&mut self.actions, format!("{}: {}", action.kind, action.action));
         }
         self.receipts += happened.receipts.len() as u64;
         for observation in &happened.observations {
             match observation {
                 Observation::Escalated { .. } => self.escalations += 1,
-                Observation::Closed { .. } => self.closures += 1,
+                Observation::Closed { .. } => self.verified_closures += 1,
                 _ => {}
             }
         }
     }
 
     /// A record that never reached intake.
-    pub fn rejected(&mut self, code: &'static str) {
-        debug_assert!(RejectCode::parse(code).is_some());
-        *self.dead_letters.entry(code).or_default() += 1;
+    pub fn too_large(&mut self) {
+        self.records += 1;
+        count(&mut self.dead_letters, "too_large");
     }
 
     /// How many records were rejected.
@@ -69,74 +105,34 @@ impl Tally {
     }
 
     /// A case, as it was last.
-    pub fn case(&mut self, view: &CaseView) {
+    pub fn case(&mut self, told: &Told) {
+        let (view, prospect) = (&told.view, &told.prospect);
         self.cases += 1;
-        *self.paths.entry(view.path.clone()).or_default() += 1;
-        *self.phases.entry(view.phase.clone()).or_default() += 1;
-        *self.playbooks.entry(view.playbook.clone()).or_default() += 1;
-        *self.risks.entry(view.risk.clone()).or_default() += 1;
+        self.findings_in_cases += view.detections;
+        count(&mut self.wanted, prospect.wanted.as_str());
+        count(&mut self.would_be, prospect.lifted.as_str());
+        count(&mut self.paths, view.path.clone());
+        for code in &prospect.held_by {
+            count(&mut self.held_by, code.clone());
+        }
+        if prospect.decided != prospect.lifted {
+            count(&mut self.held_by, "ceiling");
+        }
+        count(&mut self.phases, view.phase.clone());
+        count(&mut self.playbooks, view.playbook.clone());
+        count(&mut self.risk_classes, view.risk.clone());
+        count(&mut self.severities, view.severity.as_str());
         self.without_owner += u64::from(view.owner.as_ref().is_none_or(|o| o.source == "fallback"));
         self.reopened += u64::from(view.generation.0 > 1);
     }
 
-    fn per_second(&self, took: Duration) -> f64 {
-        self.records as f64 / took.as_secs_f64().max(1e-9)
+    /// All cases are told.
+    pub fn close(&mut self) {
+        let suppressed: u64 = self.suppressed.values().sum();
+        self.findings_never_open = self.findings.saturating_sub(suppressed + self.findings_in_cases);
     }
+}
 
-    /// For summary.json.
-    pub fn summary(&self, until: WallTime, took: Duration, args: &Args) -> Value {
-        json!({
-            "input": args.input.to_string_lossy(),
-            "answers": format!("{:?}", args.answers).to_lowercase(),
-            "as_if_ceiling": args.ceiling.map(|c| c.as_str()),
-            "order": "one order of inputs, by event time; live has many",
-            "until": until,
-            "records": self.records,
-            "findings": self.findings,
-            "suppressed": self.suppressed,
-            "dead_letters": self.dead_letters,
-            "cases": self.cases,
-            "paths": self.paths,
-            "phases": self.phases,
-            "playbooks": self.playbooks,
-            "risk_classes": self.risks,
-            "without_owner": self.without_owner,
-            "reopened": self.reopened,
-            "actions": self.actions,
-            "receipts": self.receipts,
-            "escalations": self.escalations,
-            "verified_closures": self.closures,
-            "seconds": took.as_secs_f64(),
-            "records_per_second": self.per_second(took),
-        })
-    }
-
-    /// For a person.
-    pub fn table(&self, took: Duration) -> String {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-        row("detections", self.records.to_string());
-        row("findings", self.findings.to_string());
-        for (rule, count) in &self.suppressed {
-            row(&format!("  suppressed by {rule}"), count.to_string());
-        }
-        for (code, count) in &self.dead_letters {
-            row(&format!("  dead letters, {code}"), count.to_string());
-        }
-        row("cases", self.cases.to_string());
-        for (path, count) in &self.paths {
-            row(&format!("  {path}"), count.to_string());
-        }
-        row("  without an owner of their own", self.without_owner.to_string());
-        row("  reopened", self.reopened.to_string());
-        row("actions", self.actions.values().sum::<u64>().to_string());
-        for (action, count) in &self.actions {
-            row(&format!("  {action}"), count.to_string());
-        }
-        row("escalations", self.escalations.to_string());
-        row("verified closures", self.closures.to_string());
-        row("took", format!("{:.1} s, {:.0} detections/s", took.as_secs_f64(), self.per_second(took)));
-        let wide = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        rows.iter().map(|(name, value)| format!("{name:wide$}  {value}")).collect::<Vec<_>>().join("\n")
-    }
+fn count(counts: &mut Counts, word: impl Into<SmolStr>) {
+    *counts.entry(word.into()).or_default() += 1;
 }

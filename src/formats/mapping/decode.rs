@@ -60,7 +60,12 @@ impl Mapping {
                 .zip(row.iter())
                 .map(|(name, value)| (name.clone(), Json::String(value.to_owned())))
                 .collect();
-            self.record(Json::Object(record), out)?;
+            self.record(Json::Object(record), out).map_err(|mut reject| {
+                // Most often it is the header that isn't what the mapping was written for.
+                let columns = names.join(", ");
+                reject.message.push_str(&format!(". The columns are: {}", cut(&columns, 200)));
+                reject
+            })?;
         }
         Ok(())
     }
