@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::chosen::Chosen;
 use super::command::Order;
-use super::decide::{Chosen, Decision};
+use super::decide::Decision;
 use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
@@ -113,7 +114,7 @@ impl Case {
     /// Sends the command that changes something. Its budgets or its approvers have said yes.
     pub(super) fn execute(&mut self, chosen: &Chosen, step: &mut Step<'_>) {
         if step.enforcement == Enforcement::Off {
-            self.withheld = Some(format!("{} waits until enforcement is switched on again", chosen.action));
+            self.withheld = Some(self.waits_until_on(&chosen.action));
             step.enter(self, Phase::AwaitingExecutor);
             return;
         }
@@ -121,6 +122,7 @@ impl Case {
             self.attempt = self.attempt.saturating_add(1);
         }
         self.withheld = None;
+        self.granted = None;
         let answer_by = step.now.plus(chosen.answer_within);
         let order = Order {
             kind: ActionKind::Enforce,
@@ -195,6 +197,9 @@ impl Case {
 
     /// Tells every ticket of this generation what the case waits for now.
     pub(super) fn update_tickets(&mut self, action: &'static str, summary: &str, step: &mut Step<'_>) {
+        if step.ceiling() == Ceiling::Observe {
+            return;
+        }
         let tickets: Vec<(ActionKind, SmolStr, Option<String>)> = self
             .commands
             .iter()

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::chosen::chosen;
 use super::command::Order;
 use super::decide::{Decision, most_allowed};
+use super::leave::Leave;
 use super::refusal::Refusal;
 use super::state::{Approval, Case, Phase};
 use super::step::{Step, reason};
@@ -13,7 +15,7 @@ use crate::facts::Facts;
 use crate::finding::Attr;
 use crate::metrics::{ApprovalOutcome, Observation};
 use crate::policy::Ceiling;
-use crate::time::Span;
+use crate::time::{EventTime, Span};
 use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
 
 impl Case {
@@ -21,6 +23,15 @@ impl Case {
         let (Some(ask), Some(chosen)) = (&decision.ask, &decision.act) else {
             self.open_ticket(decision.withheld.as_deref(), step);
             return;
+        };
+        let question = match self.leave(decision, step) {
+            Leave::Holds => return self.use_leave(chosen, step),
+            Leave::Ended(why) => {
+                step.tell(self, &why);
+                step.noted(self, "asked_again", vec![reason("approval_ended", why.clone())]);
+                format!("{why}; may it be done?")
+            }
+            Leave::None => "may it be done?".to_owned(),
         };
         let expires = step.now.plus(ask.expires);
         let approval = Approval {
@@ -39,8 +50,11 @@ impl Case {
             if_silent: ask.if_silent.clone(),
             keep_if_rejected: ask.keep_if_rejected,
             command_id: String::new(),
+            playbook: decision.playbook.clone(),
+            grounds: decision.grounds.clone(),
         };
-        self.send_request(approval, "may it be done?", step);
+        self.granted = None;
+        self.send_request(approval, &question, step);
         step.enter(self, Phase::AwaitingApproval);
     }
 
@@ -67,7 +81,12 @@ impl Case {
         self.approval = Some(approval);
     }
 
-    pub(super) fn approved(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+    pub(super) fn approved(
+        &mut self,
+        said: &SignedFeedback,
+        last_observed: EventTime,
+        step: &mut Step<'_>,
+    ) -> Result<(), Refusal> {
         let person = self.may_answer(said, step)?;
         let approval = self.approval.as_mut().ok_or(Refusal::NotWaiting("not awaiting approval"))?;
         if approval.given.contains(&person) {
@@ -78,38 +97,28 @@ impl Case {
         step.tell(self, format!("approved by {person}"));
         self.acknowledge(step);
         if enough {
-            self.carry_out_approved(step);
+            self.carry_out_approved(last_observed, step);
         }
         Ok(())
     }
 
-    fn carry_out_approved(&mut self, step: &mut Step<'_>) {
+    fn carry_out_approved(&mut self, last_observed: EventTime, step: &mut Step<'_>) {
         let Some(approval) = self.approval.take() else { return };
         self.close_request(&approval, step);
         self.stage_approval(&approval, step);
         step.observe(Observation::Approval { outcome: ApprovalOutcome::Approved });
-        let Some(rule) = step.rules.policy.actions.get(&approval.action) else {
-            self.failed_before = Some(SmolStr::new_static("the approved action left the policy"));
-            self.open_ticket(Some("approved, but the policy no longer has the action"), step);
-            return;
-        };
-        let chosen = super::decide::chosen(&approval.action, rule, approval.target.clone());
-        if chosen.digest != approval.digest {
-            self.failed_before = Some(SmolStr::new_static("the action changed under the approval"));
-            self.open_ticket(Some("approved, but the policy has changed the action since"), step);
-            return;
-        }
-        let allowed =
-            most_allowed(step.rules, step.site.ceiling, &Facts { finding: &self.lead, context: &self.context });
-        if allowed < Ceiling::Approve {
-            let text = format!("approved, but the ceiling is {allowed} now");
-            step.noted(self, "withheld", vec![reason("ceiling", text.clone())]);
-            self.failed_before = Some(SmolStr::new_static("the ceiling came down under the approval"));
-            self.open_ticket(Some(&text), step);
-            return;
-        }
         step.noted(self, "approved", vec![reason("approved", format!("by {}", approval.given.join(", ")))]);
-        self.execute(&chosen, step);
+        let rule = step.rules.policy.actions.get(&approval.action);
+        let asked = rule.map(|rule| chosen(&approval.action, rule, approval.target.clone()));
+        let asked = asked.filter(|chosen| chosen.digest == approval.digest);
+        let facts = Facts { finding: &self.lead, context: &self.context };
+        let allowed = most_allowed(step.rules, step.site.ceiling, &facts) >= Ceiling::Approve;
+        self.granted = Some(approval);
+        match asked {
+            Some(chosen) if allowed => self.execute(&chosen, step),
+            // The rules have changed, and the walk over all cases hasn't come to this one yet.
+            _ => self.decide_again(last_observed, "the rules have changed since it was asked", step),
+        }
     }
 
     pub(super) fn rejected(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
@@ -219,7 +228,8 @@ impl Case {
         }
     }
 
-    /// Takes the request back because it is moot.
+    /// Takes the request back because it is moot. An approval that was given before is moot as well, where the case
+    /// itself is: the caller sees to that.
     pub(super) fn drop_approval(&mut self, why: &str, step: &mut Step<'_>) {
         if let Some(approval) = self.approval.take() {
             self.withdraw(|c| c.command_id == approval.command_id, why, step);

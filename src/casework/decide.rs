@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::chosen::{Chosen, chosen};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation, Identity};
-use crate::policy::{ActionRule, Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules};
+use crate::policy::{Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules};
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp, Target};
+use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp};
 
 /// What the budgets said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,23 +64,6 @@ pub struct Argument {
     pub rules: RulesStamp,
 }
 
-/// An action that was chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
-    /// Policy's name of the action.
-    pub action: SmolStr,
-    /// Responder.
-    pub responder: SmolStr,
-    /// What it acts on.
-    pub target: Target,
-    /// Digest over action, target and parameters.
-    pub digest: String,
-    /// How long the responder has.
-    pub answer_within: Span,
-    /// What takes it back.
-    pub undo: Option<SmolStr>,
-}
-
 /// Who is asked for an approval, and on which terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -122,6 +106,8 @@ pub struct Decision {
     pub standing: bool,
     /// For a person: what holds while the action is withheld.
     pub withheld: Option<String>,
+    /// Codes of the reasons that made it more careful than the playbook, in their order.
+    pub grounds: Vec<SmolStr>,
     /// Rules that matched.
     pub matched: Vec<MatchedRule>,
     /// Why, in the order in which it was weighed.
@@ -179,6 +165,7 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
 struct Weighing {
     path: CasePath,
     wanted: CasePath,
+    grounds: Vec<SmolStr>,
     reasons: Vec<Reason>,
     matched: Vec<MatchedRule>,
     facts: BTreeMap<String, String>,
@@ -215,7 +202,14 @@ const fn most_under(ceiling: Ceiling) -> CasePath {
 impl Weighing {
     fn new(playbook: Option<&Playbook>, risk: Option<&RiskClass>) -> Self {
         let wanted = playbook.map_or(CasePath::Ticket, |p| path_of(p.path));
-        let mut this = Self { path: wanted, wanted, reasons: Vec::new(), matched: Vec::new(), facts: BTreeMap::new() };
+        let mut this = Self {
+            path: wanted,
+            wanted,
+            grounds: Vec::new(),
+            reasons: Vec::new(),
+            matched: Vec::new(),
+            facts: BTreeMap::new(),
+        };
         match playbook {
             Some(p) => {
                 this.matched("playbook", &p.id);
@@ -240,6 +234,7 @@ impl Weighing {
     fn at_most(&mut self, most: CasePath, code: &'static str, text: String) {
         if boldness(self.path) > boldness(most) {
             self.path = most;
+            self.grounds.push(SmolStr::new_static(code));
             self.reason(code, format!("{text}: {most} instead"));
         }
     }
@@ -448,6 +443,7 @@ impl Weighing {
             budgets: if self.path == CasePath::Enforce { budgets } else { Vec::new() },
             standing,
             withheld,
+            grounds: self.grounds,
             matched: self.matched,
             reasons: self.reasons,
             facts: self.facts,
@@ -459,35 +455,6 @@ impl Weighing {
 pub(super) fn most_allowed(rules: &Rules, run: Ceiling, facts: &Facts<'_>) -> Ceiling {
     let protected = rules.policy.protect(facts).map_or(Ceiling::Enforce, |p| p.ceiling);
     rules.policy.ceiling.min(run).min(protected)
-}
-
-/// An action with its digest.
-pub fn chosen(name: &SmolStr, rule: &ActionRule, target: Target) -> Chosen {
-    Chosen {
-        action: name.clone(),
-        responder: rule.by.clone(),
-        digest: digest(name, &target, &rule.by),
-        target,
-        answer_within: rule.answer_within,
-        undo: rule.undo.clone(),
-    }
-}
-
-/// What an approver signs: SHA-256 over action, responder and target, in hex.
-fn digest(action: &str, target: &Target, responder: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for part in [action, responder, &target.kind] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    for (name, value) in &target.fields {
-        for part in [name, value] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-    }
-    hex::encode(hash.finalize())
 }
 
 /// Key of a budget's state.

@@ -70,6 +70,7 @@ impl Case {
         }
         self.return_budgets(step);
         self.drop_approval("the owner says that it is repaired", step);
+        self.granted = None;
         self.withdraw(super::state::Command::enforces, "the owner says that it is repaired", step);
         step.tell(self, format!("{} says that it is repaired", said.actor.id));
         self.acknowledge(step);
@@ -135,6 +136,7 @@ impl Case {
     pub(super) fn try_failed(&mut self, cause: &'static str, summary: &str, step: &mut Step<'_>) {
         self.failed_before = Some(SmolStr::new_static(cause));
         self.fix = None;
+        self.granted = None;
         // Whoever acknowledged it believed in the try that has failed.
         self.escalation = None;
         step.noted(self, "try_failed", vec![reason("try_failed", summary)]);

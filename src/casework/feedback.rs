@@ -60,7 +60,7 @@ impl Case {
                 Ok(())
             }
             FeedbackKind::Assigned => self.assigned(said, step),
-            FeedbackKind::Approved => self.approved(said, step),
+            FeedbackKind::Approved => self.approved(said, last_observed(findings), step),
             FeedbackKind::Rejected => self.rejected(said, step),
             FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled => {
                 if self.phase.is_open() {

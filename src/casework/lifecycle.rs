@@ -2,8 +2,10 @@
 
 use smol_str::SmolStr;
 
+use super::chosen::{Chosen, chosen};
 use super::command::Order;
-use super::decide::{Argument, BudgetAnswer, Chosen, DEFAULT, Decision, chosen, decide};
+use super::decide::{Argument, BudgetAnswer, DEFAULT, Decision, decide};
+use super::leave::Leave;
 use super::sla;
 use super::state::{Case, CasePath, CommandState, Findings, Phase, VerifyTerms};
 use super::step::{Enforcement, Step, reason};
@@ -41,6 +43,7 @@ impl Case {
             playbook: DEFAULT,
             risk: DEFAULT,
             rules: RulesStamp::default(),
+            ceiling: Ceiling::Observe,
             lead,
             context,
             owner: None,
@@ -60,6 +63,7 @@ impl Case {
             attempt: 0,
             commands: Vec::new(),
             approval: None,
+            granted: None,
             terms: VerifyTerms::default(),
             verification: None,
             budget: None,
@@ -144,6 +148,7 @@ impl Case {
         self.failed_before = None;
         self.attempt = 0;
         self.approval = None;
+        self.granted = None;
         self.verification = None;
         self.budget = None;
         self.escalation = None;
@@ -195,6 +200,7 @@ impl Case {
     /// Owner, risk and rules of a decision, without its actions.
     fn take_over(&mut self, decision: &Decision, step: &mut Step<'_>) {
         self.rules = step.rules.stamp();
+        self.ceiling = step.site.ceiling;
         self.risk = decision.risk.clone();
         if !self.owner_assigned {
             self.owner.clone_from(&decision.owner);
@@ -212,7 +218,8 @@ impl Case {
         self.take_over(&decision, step);
         let fresh = self.new_deadlines(step);
         self.deadlines = sla::tightened(self.deadlines, fresh);
-        if self.keeps_its_course(&decision, step.enforcement) {
+        self.review_leave(&decision, step);
+        if self.keeps_its_course(&decision, step) {
             return;
         }
         step.tell(self, format!("decided again, now {}: {why}", decision.path));
@@ -222,13 +229,14 @@ impl Case {
             // What is out may have happened: withdraw it and wait for the answer, then go on from there.
             self.withdraw(super::state::Command::enforces, why, step);
             self.failed_before = Some(SmolStr::new_static("the action is no longer wanted"));
+            self.granted = None;
             return;
         }
         self.follow(decision, step);
     }
 
     /// Whether what runs is what would be decided now.
-    fn keeps_its_course(&self, decision: &Decision, enforcement: Enforcement) -> bool {
+    fn keeps_its_course(&self, decision: &Decision, step: &Step<'_>) -> bool {
         let digest = decision.act.as_ref().map(|c| &c.digest);
         match self.phase {
             Phase::AwaitingVerification => true,
@@ -244,8 +252,11 @@ impl Case {
             Phase::AwaitingBudget => {
                 decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest
             }
-            Phase::AwaitingExecutor if enforcement == Enforcement::Off => {
-                self.waits_for_enforcement() && decision.path == CasePath::Approve
+            // What is approved waits for the switch; an approval that no longer holds is asked again already.
+            Phase::AwaitingExecutor if step.enforcement == Enforcement::Off => {
+                self.waits_for_enforcement()
+                    && decision.path == CasePath::Approve
+                    && matches!(self.leave(decision, step), Leave::Holds)
             }
             Phase::AwaitingExecutor => {
                 let out = self.commands.iter().rev().find(|c| c.enforces() && c.is_out());
@@ -280,6 +291,7 @@ impl Case {
         );
         self.end_verification("verified", step);
         self.drop_approval("verified", step);
+        self.granted = None;
         self.return_budgets(step);
         self.withdraw(super::state::Command::enforces, "verified", step);
         self.take_back_standing(step);
@@ -391,6 +403,7 @@ impl Case {
         let text =
             "a deadline of this case made the program stumble (a defect of ours): report it, then assign the case";
         self.approval = None;
+        self.granted = None;
         self.verification = None;
         self.budget = None;
         self.escalation = None;

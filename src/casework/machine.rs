@@ -90,7 +90,9 @@ impl Casework {
         let stamp = self.rules.stamp();
         let on = self.enforcement == Enforcement::On;
         let behind = |case: &Case| {
-            let decided_before = case.phase.is_open() && case.phase != Phase::Held && case.rules != stamp;
+            let decided_before = case.phase.is_open()
+                && case.phase != Phase::Held
+                && (case.rules != stamp || case.ceiling != self.site.ceiling);
             decided_before || if on { case.waits_for_enforcement() } else { case.has_enforcement_out() }
         };
         // A walk that a restart cut short is not remembered; what it had not reached shows that itself.

@@ -9,6 +9,7 @@
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
+//! | `leave` | an approval that waits for enforcement |
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `escalation`, `timers` | deadlines and who is told |
 //! | `budget` | shares granted exactly once |
@@ -19,12 +20,14 @@ mod approval;
 mod arrival;
 mod bottleneck;
 mod budget;
+mod chosen;
 mod command;
 mod decide;
 mod escalation;
 mod execution;
 mod feedback;
 mod findings;
+mod leave;
 mod lifecycle;
 mod machine;
 mod refusal;

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
+use crate::policy::Ceiling;
 use crate::time::{EventTime, WallTime};
 use crate::wire::{ActionKind, Actor, Bottleneck, Deadlines, OwnerRef, RulesStamp, Target, TimelineEntry};
 
@@ -168,6 +169,10 @@ pub struct Approval {
     pub keep_if_rejected: bool,
     /// Command that asked.
     pub command_id: String,
+    /// Playbook that wants the action.
+    pub playbook: SmolStr,
+    /// What had made the playbook's enforcement a question (`budget_spent`, `too_old` …); a yes covers these and no others.
+    pub grounds: Vec<SmolStr>,
 }
 
 /// How a case is to be verified, as the playbook said when it decided.
@@ -306,6 +311,8 @@ pub struct Case {
     pub risk: SmolStr,
     /// Policy and catalog of the last decision.
     pub rules: RulesStamp,
+    /// Ceiling of the run configuration at the last decision.
+    pub ceiling: Ceiling,
     /// The finding that stands for the case: worst of the open ones, with their facts merged.
     pub lead: Finding,
     /// What the catalog knew at the last decision.
@@ -344,6 +351,8 @@ pub struct Case {
     pub commands: Vec<Command>,
     /// Approval under way.
     pub approval: Option<Approval>,
+    /// Approval that was given while enforcement was off, or beyond the ceiling; nothing has been sent for it.
+    pub granted: Option<Approval>,
     /// How it is to be verified.
     pub terms: VerifyTerms,
     /// Verification under way.

@@ -114,6 +114,11 @@ impl Store {
         self.budgets.get(key)
     }
 
+    /// Every budget, by key.
+    pub fn budgets(&self) -> impl Iterator<Item = &BudgetState> {
+        self.budgets.values()
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &RulesState {
         &self.rules

@@ -153,15 +153,26 @@ impl Engine {
         self.sweep(move |casework| casework.set_enforcement(enforcement))
     }
 
+    /// The process ends and another begins, perhaps under another configuration.
+    ///
+    /// # Errors
+    /// Where something that must hold doesn't.
+    pub fn restart(&mut self, site: &Site) -> Result<Happened, Broken> {
+        for part in &mut self.parts {
+            part.restart(site, &self.rules, self.enforcement);
+        }
+        self.sweep(|_| {})
+    }
+
     fn sweep(&mut self, set: impl Fn(&mut Casework)) -> Result<Happened, Broken> {
         let mut happened = Happened { at: self.now, ..Happened::default() };
         let now = self.now;
+        for part in &mut self.parts {
+            // Not tried with an undo: what is set outlives the transaction in which it is.
+            set(&mut part.casework);
+            part.casework.committed();
+        }
         for partition in 0..self.parts.len() {
-            if let Some(part) = self.parts.get_mut(partition) {
-                // Not tried with an undo: what is set outlives the transaction in which it is.
-                set(&mut part.casework);
-                part.casework.committed();
-            }
             loop {
                 let events = self.step(partition, &mut happened, |casework, out| {
                     casework.sweep(now, SWEPT, out);

@@ -85,6 +85,23 @@ impl Part {
         Ok((out, changed))
     }
 
+    /// The process ends and another begins, with the state and perhaps another configuration.
+    pub fn restart(&mut self, site: &Site, rules: &Arc<Rules>, enforcement: Enforcement) {
+        let mut fresh = Casework::new(site.clone(), Arc::clone(rules), enforcement);
+        let (old, store) = (self.casework.store(), fresh.store_to_load());
+        for case in old.cases() {
+            store.load_case(case.clone());
+            for finding in old.findings(&case.uid).values() {
+                store.load_finding(case.uid, finding.clone());
+            }
+        }
+        old.budgets().for_each(|budget| store.load_budget(budget.clone()));
+        store.load_rules(old.rules().clone());
+        fresh.loaded(&mut Outbox::default());
+        self.casework = fresh;
+        self.site = site.clone();
+    }
+
     fn look(&self, around: &Surroundings<'_>) -> Result<Changed, String> {
         let mut changed = Changed { cases: Vec::new(), forgotten: self.casework.forgotten() };
         for (key, now) in self.casework.changes() {

@@ -9,7 +9,7 @@ use shutter::engine::{Answered, Engine, Trials};
 use shutter::formats::{Format, Redactor, Reject};
 use shutter::intake::{Decode, ReadFeedback, Settings, Source};
 use shutter::log::{Header, Record, TopicPartition};
-use shutter::policy::{Catalog, Ceiling, Policy, Rules};
+use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::responders::{Deed, Responder, Script, Simulated};
 use shutter::time::{Span, WallTime};
 use shutter::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
@@ -45,8 +45,22 @@ fn folder(kind: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(kind).join(name)
 }
 
+/// `base.yaml`, or `base.yaml: this -> that; other -> another` with every *this* in it replaced.
+fn sources_of(kind: &str, name: &str) -> Result<Sources, String> {
+    let (file, edits) = name.split_once(": ").unwrap_or((name, ""));
+    let mut text = std::fs::read_to_string(folder(kind, file)).map_err(|e| format!("{file}: {e}"))?;
+    for edit in edits.split("; ").filter(|edit| !edit.is_empty()) {
+        let (from, to) = edit.split_once(" -> ").ok_or_else(|| format!("`{edit}` is no `this -> that`"))?;
+        if !text.contains(from) {
+            return Err(format!("{file} has no `{from}`"));
+        }
+        text = text.replace(from, to);
+    }
+    Ok(Sources::new([(file, text)]))
+}
+
 pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
-    let sources = |kind, name| shutter::policy::files::read(&folder(kind, name)).map_err(|e| e.to_string());
+    let sources = sources_of;
     let (policy, _) = Policy::compile(sources("policy", policy)?).map_err(|report| format!("policy: {report}"))?;
     let catalog = if catalog == "none" {
         Catalog::default()
@@ -63,6 +77,7 @@ struct Stage {
     policy: String,
     offset: i64,
     said: usize,
+    site: Site,
 }
 
 pub fn perform(story: &Story, trials: Trials) -> Result<String, String> {
@@ -85,9 +100,9 @@ pub fn perform(story: &Story, trials: Trials) -> Result<String, String> {
         dead_letter_bytes: 1 << 20,
     };
     let cast = cast(&set("responders", "nobody"), &rules)?;
-    let engine = Engine::new(settings, site, rules, trials, start);
+    let engine = Engine::new(settings, site.clone(), rules, trials, start);
     let out = Transcript { start, ..Transcript::default() };
-    let mut stage = Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0 };
+    let mut stage = Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0, site };
     let mut text = String::new();
     for line in &story.lines {
         text.push_str(line);
@@ -173,6 +188,14 @@ impl Stage {
                 (self.policy, self.catalog) = (named("policy", &self.policy), named("catalog", &self.catalog));
                 let rules = rules(&self.policy, &self.catalog)?;
                 let happened = self.show.engine.set_rules(rules).map_err(|e| e.to_string())?;
+                self.heard(happened);
+                Ok(())
+            }
+            "restart" => {
+                if let Some(ceiling) = words.named.get("ceiling") {
+                    self.site.ceiling = Ceiling::parse(ceiling).ok_or_else(|| format!("no ceiling {ceiling}"))?;
+                }
+                let happened = self.show.engine.restart(&self.site).map_err(|e| e.to_string())?;
                 self.heard(happened);
                 Ok(())
             }
