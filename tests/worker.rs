@@ -11,5 +11,6 @@ mod worker {
     mod faults;
     mod rig;
     mod rules;
+    mod traps;
     mod unread;
 }

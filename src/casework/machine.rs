@@ -41,6 +41,11 @@ pub struct Casework {
     in_hand: Option<CaseUid>,
     /// What the walk was when the open transaction went on with it.
     sweep_before: Option<Option<Sweep>>,
+    /// Why a walk was begun that no abort takes back: it begins anew if the transaction that goes on with it is
+    /// aborted.
+    lasting: Option<&'static str>,
+    /// The rules before those that the open transaction announced.
+    rules_before: Option<Arc<Rules>>,
 }
 
 /// A walk over all cases, at a bounded rate, after the rules or the kill switch changed.
@@ -64,7 +69,17 @@ pub struct HollowEvent {
 impl Casework {
     /// Without any state; load the changelog next.
     pub fn new(site: Site, rules: Arc<Rules>, enforcement: Enforcement) -> Self {
-        Self { site, rules, enforcement, store: Store::default(), sweep: None, in_hand: None, sweep_before: None }
+        Self {
+            site,
+            rules,
+            enforcement,
+            store: Store::default(),
+            sweep: None,
+            in_hand: None,
+            sweep_before: None,
+            lasting: None,
+            rules_before: None,
+        }
     }
 
     /// The entities, for restore and for reading.
@@ -97,8 +112,13 @@ impl Casework {
         };
         // A walk that a restart cut short is not remembered; what it had not reached shows that itself.
         if self.store.cases().any(behind) {
-            self.begin_sweep("restarted under other rules");
+            self.begin_lasting_sweep("restarted under other rules");
         }
+    }
+
+    fn begin_lasting_sweep(&mut self, why: &'static str) {
+        self.begin_sweep(why);
+        self.lasting = Some(why);
     }
 
     fn begin_sweep(&mut self, why: &'static str) {
@@ -151,14 +171,15 @@ impl Casework {
             } else {
                 "enforcement was switched on"
             };
-            self.begin_sweep(why);
+            self.begin_lasting_sweep(why);
         }
     }
 
     /// The announced rules, compiled: in force from here on.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
         let stamp = rules.stamp();
-        self.rules = rules;
+        let before = std::mem::replace(&mut self.rules, rules);
+        self.rules_before.get_or_insert(before);
         if self.store.rules().stamp != stamp {
             self.store.set_rules(RulesState { stamp });
             self.begin_sweep("the rules changed");
@@ -392,6 +413,8 @@ impl Casework {
     /// The transaction is committed.
     pub fn committed(&mut self) {
         self.sweep_before = None;
+        self.lasting = None;
+        self.rules_before = None;
         self.store.committed();
     }
 
@@ -400,8 +423,16 @@ impl Casework {
         if let Some(before) = self.sweep_before.take() {
             self.sweep = before;
         }
+        if let Some(before) = self.rules_before.take() {
+            self.rules = before;
+        }
         for uid in self.store.undo() {
             self.set_timer(&uid);
+        }
+        // The switch was not thrown by the transaction, so the abort doesn't put it back.
+        if let Some(why) = self.lasting.take() {
+            self.begin_sweep(why);
+            self.sweep_before = None;
         }
     }
 

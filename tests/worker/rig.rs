@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::traps::{Trapped, Traps};
 use shutter::casework::Site;
 use shutter::clock::Clock;
 use shutter::formats::{Format, Redactor, Reject};
@@ -79,6 +80,9 @@ pub struct Rig {
     pub topics: Arc<Topics>,
     pub now: Arc<AtomicI64>,
     pub workers: Vec<Option<Worker>>,
+    /// What HTTP and metrics see of each worker.
+    pub shared: Vec<Arc<Shared>>,
+    pub traps: Traps,
     policy: String,
     codec: Codec,
     ids: u32,
@@ -104,7 +108,8 @@ impl Rig {
         let now = Arc::new(AtomicI64::new(START));
         let clock = clock(&now);
         let log = MemoryLog::new(&topics, COUNTS, clock);
-        let mut rig = Self { log, topics, now, workers: Vec::new(), policy: policy.to_owned(), codec, ids: 0 };
+        let (workers, shared, traps) = (Vec::new(), Vec::new(), Traps::default());
+        let mut rig = Self { log, topics, now, workers, shared, traps, policy: policy.to_owned(), codec, ids: 0 };
         rig.start(0);
         rig.give_all_to(0);
         rig
@@ -116,6 +121,20 @@ impl Rig {
     }
 
     pub fn try_start(&mut self, index: usize) -> Result<(), WorkerError> {
+        let (setup, shared) = self.setup(index);
+        let mut worker = Worker::new(setup);
+        worker.prepare()?;
+        while self.workers.len() <= index {
+            self.workers.push(None);
+            self.shared.push(Arc::clone(&shared));
+        }
+        self.workers[index] = Some(worker);
+        self.shared[index] = shared;
+        Ok(())
+    }
+
+    /// What a worker is made of, and what HTTP and metrics see of it.
+    pub fn setup(&self, index: usize) -> (Setup, Arc<Shared>) {
         let policy = Sources::new([("policy.yaml", &self.policy)]);
         let catalog = Sources::new([("catalog.yaml", CATALOG)]);
         let rules = Rules {
@@ -138,26 +157,23 @@ impl Rig {
         };
         let announcement =
             Announcement { policy, catalog, stamp: rules.stamp(), grouping: rules.policy.grouping.clone() };
-        let mut worker = Worker::new(Setup {
-            log: Box::new(self.log.worker(u32::try_from(index).expect("few workers"))),
+        let log = self.log.worker(u32::try_from(index).expect("few workers"));
+        let shared = Arc::new(Shared::new(Arc::new(Metrics::new(&rules)), false));
+        let setup = Setup {
+            log: Box::new(Trapped { log, traps: self.traps.clone() }),
             intake: Intake::new(settings, rules.clone()),
             outputs,
             state: StateCodec::default(),
             site: Site::new("test", Ceiling::Enforce),
-            shared: Arc::new(Shared::new(Arc::new(Metrics::new(&rules)), false)),
+            shared: Arc::clone(&shared),
             clock: clock(&self.now),
             records: 100,
             bytes: 1 << 20,
             wait: Duration::from_millis(1),
             cases_at_once: 10,
             announce: (index == 0).then_some(announcement),
-        });
-        worker.prepare()?;
-        while self.workers.len() <= index {
-            self.workers.push(None);
-        }
-        self.workers[index] = Some(worker);
-        Ok(())
+        };
+        (setup, shared)
     }
 
     /// The process dies: nothing is said to the log.

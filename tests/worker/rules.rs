@@ -2,10 +2,12 @@
 
 use shutter::casework::Enforcement;
 use shutter::log::TopicPartition;
+use shutter::log::memory::Fault;
 use shutter::wire::ActionKind;
 use shutter::worker::{ENFORCEMENT, Switch, WorkerError};
 
 use super::rig::{POLICY, Rig};
+use super::traps::Call;
 
 fn throw(rig: &Rig, enforcement: Enforcement) {
     let switch = Switch { enforcement, reason: "test".into(), actor: "ada".into(), at: rig.time() };
@@ -35,6 +37,63 @@ fn what_is_out_is_withdrawn_when_the_switch_is_thrown() {
     let sent = actions.iter().find(|a| a.cancel_of.is_none()).expect("sent before");
     let cancel = actions.iter().find(|a| a.cancel_of.is_some()).expect("withdrawn");
     assert_eq!(cancel.cancel_of.as_ref(), Some(&sent.command_id));
+}
+
+/// (sent, withdrawn), of what enforces.
+fn sent_and_withdrawn(rig: &Rig) -> (usize, usize) {
+    let actions = rig.actions(ActionKind::Enforce);
+    let withdrawn = actions.iter().filter(|a| a.cancel_of.is_some()).count();
+    (actions.len() - withdrawn, withdrawn)
+}
+
+#[test]
+fn what_is_out_is_withdrawn_though_the_transaction_that_does_it_is_aborted_first() {
+    for aborts in 1..3 {
+        let mut rig = Rig::new();
+        rig.detect("web-1", "shell");
+        rig.settle();
+        throw(&rig, Enforcement::Off);
+        for _ in 0..aborts {
+            rig.inject(0, Fault::CommitAborts);
+        }
+        rig.settle();
+        assert_eq!(sent_and_withdrawn(&rig), (1, 1), "{aborts} aborts");
+    }
+}
+
+#[test]
+fn what_is_out_is_withdrawn_though_the_switch_is_thrown_in_the_middle_of_a_transaction() {
+    let mut rig = Rig::new();
+    rig.detect("web-1", "shell");
+    rig.settle();
+    rig.detect("web-2", "shell");
+    // Intake's transaction, then the one that would enforce: the switch is thrown after that one began.
+    rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+    let (log, topics, at) = (rig.log.clone(), rig.topics.clone(), rig.time());
+    rig.traps.set(Call::Begin, move || {
+        let switch = Switch { enforcement: Enforcement::Off, reason: "test".into(), actor: "ada".into(), at };
+        let to = TopicPartition::new(topics.control.clone(), 0);
+        let bytes = serde_json::to_vec(&switch).expect("a switch is JSON");
+        log.append(&to, Some(ENFORCEMENT.as_bytes()), Some(&bytes), &[]).map(drop)
+    });
+    rig.settle();
+    assert_eq!(rig.traps.left(), 0);
+    assert_eq!(sent_and_withdrawn(&rig), (1, 1));
+    assert_eq!(rig.actions(ActionKind::Approve).len(), 1, "for the new one a person is asked instead");
+}
+
+#[test]
+fn a_walk_that_a_restart_cut_short_is_gone_on_with_though_its_transaction_is_aborted() {
+    let mut rig = Rig::new();
+    rig.detect("web-1", "shell");
+    rig.settle();
+    rig.crash(0);
+    throw(&rig, Enforcement::Off);
+    rig.start(0);
+    rig.give_all_to(0);
+    rig.inject(0, Fault::CommitAborts);
+    rig.settle();
+    assert_eq!(sent_and_withdrawn(&rig), (1, 1));
 }
 
 #[test]
@@ -83,4 +142,29 @@ fn a_reload_takes_effect_for_new_cases_and_is_on_every_decision() {
     assert_eq!(other.actions(ActionKind::Ticket).len(), 1);
     let digests: std::collections::BTreeSet<_> = other.receipts().into_iter().map(|r| r.policy_digest).collect();
     assert_eq!(digests.len(), 2);
+}
+
+#[test]
+fn what_came_before_a_reload_is_decided_under_the_old_rules_though_its_transaction_is_aborted() {
+    for aborts in 0..2 {
+        let mut rig = Rig::new();
+        rig.settle();
+        rig.detect("web-1", "shell");
+        // Intake hands it on; the announcement of the next version comes right after it.
+        rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+        rig.crash(0);
+        let mut other = Rig::with_policy(&POLICY.replace("ceiling: enforce", "ceiling: ticket"));
+        other.log = rig.log.clone();
+        other.topics = rig.topics.clone();
+        other.workers.clear();
+        other.start(0);
+        other.give_all_to(0);
+        for _ in 0..aborts {
+            other.inject(0, Fault::CommitAborts);
+        }
+        other.settle();
+        let digests: Vec<_> = other.receipts().into_iter().map(|r| r.policy_digest).collect();
+        assert_eq!(digests.len(), 2, "{aborts} aborts: decided, then decided again");
+        assert_ne!(digests[0], digests[1], "{aborts} aborts");
+    }
 }
