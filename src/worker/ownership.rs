@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::barrier::Barrier;
 use super::outputs::Outputs;
 use super::part::{Part, RestoreError, Restoring};
 use super::worker::{BUSY, Worker, WorkerError};
@@ -97,6 +98,8 @@ impl Worker {
         self.parts.insert(partition, Part::Ready(Box::new(ready)));
         self.shared.restored(partition, took, records, &out.observations);
         self.log.release(&self.outputs.case_events(partition));
+        // What is known of how far others have read says nothing of what waits in this one.
+        self.barrier = Barrier::default();
         tracing::info!(partition, records, %took, "partition restored");
     }
 

@@ -104,7 +104,7 @@ pub struct Worker {
     pub(super) poison: Poison,
     pub(super) cases_at_once: usize,
     pub(super) fetched: Fetched,
-    barrier: Barrier,
+    pub(super) barrier: Barrier,
     /// When the lag was looked at; only one worker of a process does.
     lag_at: Option<std::time::Instant>,
     want: Want,
@@ -242,6 +242,10 @@ impl Worker {
     pub(super) fn start_over(&mut self, why: &str) -> Result<(), WorkerError> {
         tracing::warn!(%why, "dropping all state and restoring");
         self.shared.failed(Ending::Unknown);
+        // Gauges know of nothing that isn't committed, and must lose what they know of.
+        for (_, ready) in self.ready_mut() {
+            ready.casework.undo();
+        }
         let owned: Vec<i32> = self.parts.keys().copied().collect();
         self.drop_parts(&owned);
         self.fetched = Fetched::default();

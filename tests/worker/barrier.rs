@@ -48,3 +48,40 @@ fn a_timer_fires_once_across_a_crash() {
     let unknown = rig.receipts().iter().filter(|r| r.outcome == "outcome_unknown").count();
     assert_eq!(unknown, 1);
 }
+
+#[test]
+fn an_answer_in_time_counts_though_its_partition_changes_hands_before_it_is_read() {
+    let mut rig = Rig::new();
+    rig.start(1);
+    // Both workers have a case of their own, with one deadline.
+    for host in ["a", "b", "c", "d", "e", "f"] {
+        rig.detect(host, "shell");
+    }
+    rig.share(0, 1);
+    rig.settle();
+    let actions = rig.actions(ActionKind::Enforce);
+    let home = |a: &shutter::wire::Action| shutter::ids::partition_of(&a.case_uid.0, 2);
+    let theirs = actions.iter().find(|a| home(a) == 1).expect("a case in partition 1").clone();
+    assert!(actions.iter().any(|a| home(a) == 0), "and one in partition 0");
+    // Worker 0 takes the answer in, in time, behind more than one batch of other work; worker 1, whose case it
+    // is, stands still and then is gone.
+    let silent = rig.workers[1].take();
+    for host in 0..500 {
+        rig.detect(&format!("host-{host}"), "shell");
+    }
+    rig.settle();
+    rig.advance(Span::seconds(100));
+    let done = rig.answer(&theirs, FeedbackKind::Executed, "bot");
+    rig.say(&done);
+    rig.settle();
+    // Worker 0 fires its own deadlines, then takes over.
+    rig.advance(Span::seconds(100));
+    rig.settle();
+    drop(silent);
+    rig.log.lose(1);
+    rig.give_all_to(0);
+    rig.settle();
+    let missed: Vec<_> = rig.receipts().into_iter().filter(|r| r.outcome == "outcome_unknown").collect();
+    assert!(!missed.is_empty(), "the others were not answered");
+    assert!(missed.iter().all(|r| r.case_uid != theirs.case_uid), "the deadline fired before the answer was read");
+}

@@ -223,3 +223,31 @@ fn the_view_of_a_case_follows_its_repeats_without_a_record_for_each() {
     assert!(case.detections >= 64, "{} of 100", case.detections);
     assert!(views.len() < 30, "{} views", views.len());
 }
+
+/// Sum of a gauge over its labels.
+fn gauge(text: &str, name: &str) -> f64 {
+    let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '));
+    text.lines().filter(|l| of(l)).filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+#[test]
+fn gauges_of_open_cases_are_right_after_an_unknown_outcome() {
+    for fault in [Fault::CommitUnknownCommitted, Fault::CommitUnknownOpen] {
+        for turns in 0..6 {
+            let mut rig = Rig::new();
+            feed(&mut rig);
+            rig.settle();
+            let action = rig.actions(ActionKind::Enforce).pop().expect("an action");
+            let done = rig.answer(&action, FeedbackKind::Executed, "bot");
+            rig.say(&done);
+            for _ in 0..turns {
+                rig.workers[0].as_mut().expect("alive").turn().expect("goes on");
+            }
+            rig.inject(0, fault);
+            rig.settle();
+            let text = rig.shared[0].metrics.text_at(rig.time());
+            let open = rig.cases().values().filter(|case| !case.phase.starts_with("closed")).count();
+            assert_eq!(gauge(&text, "shutter_cases_open"), open as f64, "{fault:?} after {turns} turns:\n{text}");
+        }
+    }
+}
