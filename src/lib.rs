@@ -3,6 +3,10 @@
 //!
 //! Start reading at ARCHITECTURE.md; the way of a detection is `formats` → `intake` → `casework`.
 
+// Tests in here share their workers with those in `tests/`.
+#[cfg(test)]
+extern crate self as shutter;
+
 pub mod casework;
 pub mod cli;
 pub mod clock;

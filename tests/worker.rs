@@ -8,6 +8,7 @@ mod registry_server;
 
 mod worker {
     mod barrier;
+    mod ends;
     mod faults;
     mod rig;
     mod rules;

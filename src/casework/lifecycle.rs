@@ -398,10 +398,9 @@ impl Case {
         self.try_failed("the fix broke what depends on it", &why, step);
     }
 
-    /// A deadline of this case made the program stumble: nothing of it runs by itself any more.
+    /// This case made the program stumble: nothing of it runs by itself any more.
     pub(super) fn quarantine(&mut self, step: &mut Step<'_>) {
-        let text =
-            "a deadline of this case made the program stumble (a defect of ours): report it, then assign the case";
+        let text = "this case made the program stumble (a defect of ours): report it, then assign the case";
         self.approval = None;
         self.granted = None;
         self.verification = None;

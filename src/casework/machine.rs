@@ -145,17 +145,17 @@ impl Casework {
         self.rules = rules;
     }
 
-    /// The case whose deadline is being worked on; after a panic, the one that made the program stumble.
+    /// The case whose deadline or decision is being worked on; after a panic, the one that made the program stumble.
     pub fn in_hand(&self) -> Option<CaseUid> {
         self.in_hand
     }
 
-    /// Takes a case out of everything that runs by itself, because its deadline made the program stumble.
+    /// Takes a case out of everything that runs by itself, because it made the program stumble.
     pub fn quarantine(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         let rules = Arc::clone(&self.rules);
         let Some((case, _)) = self.store.touch_case(uid) else { return };
         let stood = case.waiting_now();
-        let (trigger, input) = ("timer:poisoned".into(), format!("quarantine {uid}"));
+        let (trigger, input) = ("poisoned".into(), format!("quarantine {uid}"));
         let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
         case.quarantine(&mut step);
         case.settle(stood, &mut step);
@@ -198,6 +198,8 @@ impl Casework {
         out: &mut Outbox,
     ) -> Result<(), HollowEvent> {
         let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
+        #[cfg(test)]
+        super::stumbling::perhaps(super::stumbling::Place::Event, &event.key);
         match event.kind {
             CaseEventKind::Finding => {
                 let finding = event.finding.as_ref().ok_or(hollow)?;
@@ -306,6 +308,8 @@ impl Casework {
 
     fn fire_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         self.in_hand = Some(*uid);
+        #[cfg(test)]
+        super::stumbling::perhaps(super::stumbling::Place::Deadline, uid);
         self.fire_all_due(uid, now, out);
         self.in_hand = None;
     }
@@ -346,9 +350,13 @@ impl Casework {
         let uids = Arc::clone(&sweep.uids);
         for uid in uids.iter().skip(sweep.done).take(cases) {
             sweep.done += 1;
-            if !self.store.case(uid).is_some_and(|c| c.phase.is_open()) {
+            // Of a held case nothing is decided again; one that made the program stumble must not do so twice.
+            if !self.store.case(uid).is_some_and(|c| c.phase.is_open() && c.phase != Phase::Held) {
                 continue;
             }
+            self.in_hand = Some(*uid);
+            #[cfg(test)]
+            super::stumbling::perhaps(super::stumbling::Place::Walk, uid);
             let Some((case, findings)) = self.store.touch_case(uid) else { continue };
             let (trigger, input) = ("rules".into(), sweep.why.to_owned());
             let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
@@ -358,6 +366,7 @@ impl Casework {
             case.settle(stood, &mut step);
             self.set_timer(uid);
         }
+        self.in_hand = None;
         self.keep_sweep();
         let more = sweep.done < sweep.uids.len();
         self.sweep = more.then_some(sweep);

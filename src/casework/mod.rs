@@ -35,6 +35,8 @@ mod sla;
 mod state;
 mod step;
 mod store;
+#[cfg(test)]
+pub(crate) mod stumbling;
 mod timers;
 mod verification;
 mod view;

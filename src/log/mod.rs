@@ -163,7 +163,8 @@ pub trait Log: std::marker::Send {
     /// even if unmoved.
     fn commit(&mut self, positions: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
 
-    /// Aborts: nothing that was sent is ever read by a `read_committed` reader.
+    /// Aborts: nothing that was sent is ever read by a `read_committed` reader. Where nothing is open, nothing
+    /// happens.
     fn abort(&mut self) -> Result<(), LogError>;
 
     /// After [`LogError::Unknown`]: a new producer of the same identity (fences the old one), and every

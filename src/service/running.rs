@@ -1,6 +1,7 @@
 //! Workers as OS threads, and how they end. One that fails stops the others: the process then exits
 //! non-zero with the cause, and whoever runs it starts it again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -38,7 +39,9 @@ impl Running {
             .map(|(thread, setup)| {
                 let tell: Sender<Stopped> = tell.clone();
                 std::thread::Builder::new().name(format!("worker-{thread}")).spawn(move || {
-                    let outcome = Worker::new(setup).run();
+                    // Nothing of the worker is used after a panic; it must only not end without a word.
+                    let run = AssertUnwindSafe(|| Worker::new(setup).run());
+                    let outcome = catch_unwind(run).unwrap_or(Err(WorkerError::Stumbled));
                     // Nobody listens any more only while the process ends.
                     drop(tell.send(Stopped { thread, outcome }));
                 })
@@ -56,9 +59,7 @@ impl Running {
     pub fn stop(self) -> Vec<Stopped> {
         self.shared.stopping.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a worker's thread panicked outside of any transaction");
-            }
+            thread.join().expect("a worker's panic is caught in its thread");
         }
         self.ended.try_iter().collect()
     }

@@ -20,6 +20,8 @@ mod control;
 mod outputs;
 mod ownership;
 mod part;
+#[cfg(test)]
+mod poisoned;
 mod shared;
 mod state_codec;
 mod transaction;

@@ -2,7 +2,7 @@
 //! committed together.
 //!
 //! Whatever stumbles (a panic of ours) is marked and the same batch runs again without it: a record goes
-//! to dead letters, a case whose deadline stumbles is quarantined (PROTOCOL.md, 8).
+//! to dead letters, a case whose deadline or renewed decision stumbles is quarantined (PROTOCOL.md, 8).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 
 use super::part::Part;
 use super::worker::{Attempt, Fetched, Worker, WorkerError, of_topic, positions_of};
-use crate::casework::{Enforcement, Outbox};
+use crate::casework::{Casework, Enforcement, Outbox};
 use crate::ids::CaseUid;
 use crate::intake::{FeedbackCount, Input, IntakeOut, Role, SourceCount, Suppressed};
 use crate::log::{LogError, Offset, Record, Send, TopicPartition};
@@ -81,10 +81,11 @@ impl Worker {
 
         let intake = self.take_in(&fetched.records, now);
         self.work_cases(&fetched.records, now, &mut out, &mut sends, &mut done)?;
+        self.quarantine(now, &mut out);
         if let Some(up_to) = fetched.timers_up_to {
-            self.work_timers(up_to, &mut out)?;
+            self.on_cases(|casework, at_once| casework.handle_time(up_to, at_once, &mut out))?;
         }
-        self.work_sweeps(now, &mut out);
+        self.on_cases(|casework, at_once| casework.sweep(now, at_once, &mut out))?;
 
         let mut positions = positions_of(&fetched.records);
         self.encode(&intake, &out, now, &mut sends, &mut done, &mut positions)?;
@@ -190,39 +191,34 @@ impl Worker {
         })
     }
 
-    fn work_timers(&mut self, up_to: WallTime, out: &mut Outbox) -> Result<(), Attempt> {
-        let at_once = self.cases_at_once;
-        let quarantined = self.poison.cases.clone();
-        let mut stumbled = None;
-        for (partition, ready) in self.ready_mut() {
-            for (_, uid) in quarantined.iter().filter(|(p, _)| *p == partition) {
-                ready.casework.quarantine(uid, up_to, out);
-            }
-            let casework = &mut ready.casework;
-            if catch_unwind(AssertUnwindSafe(|| casework.handle_time(up_to, at_once, out))).is_err() {
-                stumbled = Some((partition, casework.in_hand()));
-                break;
-            }
-        }
-        match stumbled {
-            None => Ok(()),
-            Some((partition, Some(uid))) => {
-                tracing::error!(partition, %uid, "the program stumbled over a deadline of this case; it is quarantined");
-                self.poison.cases.insert((partition, uid));
-                Err(Attempt::Poisoned)
-            }
-            Some((partition, None)) => {
-                let why = format!("the program stumbled over the deadlines of partition {partition}");
-                Err(Attempt::Stop(WorkerError::Encode(why)))
+    /// Takes what stumbled in an earlier attempt out of everything that runs by itself.
+    fn quarantine(&mut self, now: WallTime, out: &mut Outbox) {
+        let poisoned = self.poison.cases.clone();
+        for (partition, uid) in &poisoned {
+            if let Some(Part::Ready(ready)) = self.parts.get_mut(partition) {
+                ready.casework.quarantine(uid, now, out);
             }
         }
     }
 
-    fn work_sweeps(&mut self, now: WallTime, out: &mut Outbox) {
+    /// Deadlines, or the walk after a change of rules or switch: `work` gets each partition that is at work, and
+    /// how many cases it may take. Whether there is more, the next turn sees.
+    fn on_cases(&mut self, mut work: impl FnMut(&mut Casework, usize) -> bool) -> Result<(), Attempt> {
         let at_once = self.cases_at_once;
-        for (_, ready) in self.ready_mut() {
-            if ready.casework.is_sweeping() {
-                ready.casework.sweep(now, at_once, out);
+        let stumbled = self.ready_mut().find_map(|(partition, ready)| {
+            let casework = &mut ready.casework;
+            let stumbled = catch_unwind(AssertUnwindSafe(|| work(casework, at_once))).is_err();
+            stumbled.then(|| (partition, casework.in_hand()))
+        });
+        match stumbled {
+            None => Ok(()),
+            Some((partition, Some(uid))) if self.poison.cases.insert((partition, uid)) => {
+                tracing::error!(partition, %uid, "the program stumbled over this case; it is quarantined");
+                Err(Attempt::Poisoned)
+            }
+            Some((partition, _)) => {
+                let why = format!("the program stumbled over the cases of partition {partition}: a defect of ours");
+                Err(Attempt::Stop(WorkerError::Encode(why)))
             }
         }
     }

@@ -88,6 +88,12 @@ pub enum WorkerError {
     /// A record can't be written: a defect.
     #[error("{0}")]
     Encode(String),
+    /// A panic outside of what can be told from the rest: a defect.
+    #[error(
+        "the program stumbled outside of any one record or case: a defect of ours. What it said is on stderr; report it, \
+         then start again: work goes on from what is committed"
+    )]
+    Stumbled,
 }
 
 /// One worker.

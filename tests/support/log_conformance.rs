@@ -280,6 +280,8 @@ fn abort_leaves_nothing(fixture: &dyn Fixture) {
     log.send(sends(&enforce(fixture), "a", Some("aborted"))).expect("a record is sent");
     log.send(sends(&changelog(fixture, 0), "s", Some("aborted"))).expect("a record is sent");
     log.abort().expect("the transaction aborts");
+    // A worker that stumbles before it begins aborts all the same.
+    log.abort().expect("nothing is open, so nothing happens");
     commit(&mut *log, &[sends(&enforce(fixture), "a", Some("kept"))], &[(at.clone(), Offset(came[0].offset + 1))]);
     assert_eq!(values(&fixture.read(&enforce(fixture))), ["kept"]);
     assert_eq!(fixture.read(&changelog(fixture, 0)), []);

@@ -203,6 +203,9 @@ impl Log for MemoryWorker {
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
+        if self.producer == Producer::Idle {
+            return Ok(());
+        }
         self.within("abort")?;
         let mut state = self.state()?;
         if let Some(open) = state.group.member(self.index).open.take() {
