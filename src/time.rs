@@ -94,11 +94,17 @@ pub struct NotATime {
 }
 
 /// Milliseconds since 1970 of a text in RFC 3339 or the near misses that vendors write:
-/// `+0000` without a colon, a space for the `T`, more than nine digits of a second, no zone (UTC).
+/// `+0000` without a colon, a space for the `T`, more than nine digits of a second, no zone (UTC), months and days
+/// of one digit.
 fn parse_millis(text: &str) -> Result<i64, NotATime> {
     let fail = || NotATime { found: text.chars().take(64).collect() };
     let trimmed = text.trim();
-    if trimmed.len() > 64 || trimmed.len() < 10 {
+    if trimmed.len() > 64 {
+        return Err(fail());
+    }
+    let padded = padded(trimmed);
+    let trimmed = padded.as_deref().unwrap_or(trimmed);
+    if trimmed.len() < 10 {
         return Err(fail());
     }
     // jiff stops at nine digits of a second; the tenth can't matter to milliseconds.
@@ -122,6 +128,18 @@ fn parse_millis(text: &str) -> Result<i64, NotATime> {
     let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| fail())?;
     let zoned = civil.to_zoned_datetime(jiff::tz::TimeZone::UTC).map_err(|_| fail())?;
     Ok(zoned.timestamp().as_millisecond())
+}
+
+/// `2026-1-5T…` with both digits of month and day; none where nothing is missing.
+fn padded(text: &str) -> Option<String> {
+    let (year, rest) = text.split_once('-')?;
+    let (month, rest) = rest.split_once('-')?;
+    let day = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let short = (month.len() == 1 || day == 1) && (1..=2).contains(&month.len()) && (1..=2).contains(&day);
+    (short && year.len() == 4).then(|| {
+        let zero = if day == 1 { "0" } else { "" };
+        format!("{year}-{month:0>2}-{zero}{rest}")
+    })
 }
 
 fn write_millis(ms: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,7 +252,11 @@ mod tests {
         ] {
             assert_eq!(EventTime::parse(text).map(EventTime::as_millis), Ok(want), "{text}");
         }
-        assert!(EventTime::parse("yesterday at noon").is_err());
+        assert_eq!(EventTime::parse("2024-1-7T19:54:41Z").map(EventTime::as_millis), Ok(want));
+        assert_eq!(EventTime::parse("2024-1-07 19:54:41").map(EventTime::as_millis), Ok(want));
+        for text in ["yesterday at noon", "2024-1-", "24-1-7T19:54:41Z", "20240107"] {
+            assert!(EventTime::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -30,5 +30,7 @@ mod secrets;
 mod suricata;
 #[path = "formats/trivy.rs"]
 mod trivy;
+#[path = "formats/trivy_operator.rs"]
+mod trivy_operator;
 #[path = "formats/wazuh.rs"]
 mod wazuh;

@@ -15,7 +15,7 @@
 //! | `falco.rs` | Falco: JSON output and the plugins' fields |
 //! | `github/` | GitHub: code scanning, secret scanning, Dependabot, advisories |
 //! | `sarif/` | SARIF 2.1.0, by any tool |
-//! | `trivy/` | Trivy: JSON reports of images, file systems and clusters |
+//! | `trivy/` | Trivy: JSON reports of images, file systems and clusters; the operator's custom resources |
 //! | `mapping/` | formats that people define in a mapping file |
 //! | `asff.rs`, `asff_schema.rs`, `asff_sense.rs` | AWS Security Hub, GuardDuty, Inspector, Macie: reading; the fields; what they mean |
 //! | `ocsf.rs`, `ocsf_schema.rs`, `ocsf_sense.rs` | OCSF findings (2001–2007): reading; the fields; what they mean |

@@ -14,6 +14,7 @@ pub(super) struct Artifact {
     name: Option<String>,
     account: Option<String>,
     namespace: Option<String>,
+    container: Option<String>,
     image: Option<Image>,
     repository: Option<String>,
     branch: Option<String>,
@@ -82,6 +83,27 @@ impl Artifact {
         }
     }
 
+    /// The artifact of one object, as the Trivy operator names it, without what changes at each rollout.
+    pub(super) fn of_object(
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        container: Option<&str>,
+        image: Option<(String, Option<String>)>,
+    ) -> Self {
+        let stable = controller(kind, name);
+        let within = |name: &str| namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+        Self {
+            kind: kind.to_owned(),
+            id: within(stable),
+            name: Some(within(name)),
+            namespace: namespace.map(str::to_owned),
+            container: container.map(str::to_owned),
+            image: image.map(|(name, digest)| Image { name, digest }),
+            ..Self::default()
+        }
+    }
+
     /// The artifact of a schema 1 result, which names nothing but its target.
     pub(super) fn of_target(target: &str, class: Option<&str>) -> Self {
         let image = image_of_target(target);
@@ -138,16 +160,18 @@ impl Artifact {
             attributes.set(Attr::ImageName, &image.name);
             attributes.set_some(Attr::ImageDigest, image.digest.as_deref());
         }
-        if self.account.is_some() {
-            attributes.set_some(Attr::KubernetesCluster, self.account.as_deref());
-            attributes.set_some(Attr::KubernetesNamespace, self.namespace.as_deref());
-        }
+        attributes.set_some(Attr::KubernetesCluster, self.account.as_deref());
+        attributes.set_some(Attr::KubernetesNamespace, self.namespace.as_deref());
+        attributes.set_some(Attr::ContainerName, self.container.as_deref());
         attributes.set_some(Attr::CodeBranch, self.branch.as_deref());
         attributes.set_some(Attr::CodeCommit, self.commit.as_deref());
         finding.identity.push(("artifact.type", self.kind.clone()));
         finding.identity.push(("artifact", self.id.clone()));
         if let Some(cluster) = &self.account {
             finding.identity.push(("cluster", cluster.clone()));
+        }
+        if let Some(container) = &self.container {
+            finding.identity.push(("container", container.clone()));
         }
         if let (Some(image), Some(_)) = (image, &self.account) {
             finding.identity.push(("image", image.name));
@@ -163,9 +187,30 @@ pub(super) fn image_of_target(target: &str) -> &str {
     }
 }
 
+/// The name without what a controller puts behind it: a ReplicaSet has its Deployment's and a hash of the template,
+/// a Job of a CronJob the minute at which it began.
+fn controller<'n>(kind: &str, name: &'n str) -> &'n str {
+    let Some((rest, last)) = name.rsplit_once('-') else { return name };
+    let hash = (1..=10).contains(&last.len()) && last.bytes().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(&b));
+    let minute = (8..=10).contains(&last.len()) && last.bytes().all(|b| b.is_ascii_digit());
+    match kind {
+        "ReplicaSet" if hash && !rest.is_empty() => rest,
+        "Job" if minute && !rest.is_empty() => rest,
+        _ => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rollout_leaves_the_workload() {
+        assert_eq!(controller("ReplicaSet", "nginx-deployment-965685897"), "nginx-deployment");
+        assert_eq!(controller("ReplicaSet", "nginx"), "nginx");
+        assert_eq!(controller("Job", "backup-28391230"), "backup");
+        assert_eq!(controller("StatefulSet", "db-2"), "db-2");
+    }
 
     #[test]
     fn an_image_is_taken_apart() {

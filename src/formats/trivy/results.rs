@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::artifact::{Artifact, Image, image_of_target};
+use super::operator;
 use super::schema::{Cluster, Form, Misconfiguration, Report, ScanResult, Secret, Vulnerability};
 use crate::finding::{Attr, Class, Finding, Severity, Status};
 use crate::formats::collect::{Collector, Stamp, need};
@@ -22,7 +23,10 @@ pub(in crate::formats) fn read(text: &str, out: &mut Collector<'_>) -> Result<()
 }
 
 fn one(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
-    let form: Form = document(text, WHAT)?;
+    let form: Form<'_> = document(text, WHAT)?;
+    if operator::is_one(form.api_version.as_deref(), form.kind.as_deref(), form.operator_object.is_some()) {
+        return operator::read(text, out);
+    }
     let mut scan = Scan { at: out.received_at(), findings: Vec::new(), out };
     if form.cluster_name.is_some() {
         let cluster: Cluster<'_> = document(text, WHAT)?;
@@ -47,11 +51,13 @@ fn one(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
         let result: ScanResult<'_> = document(text, WHAT)?;
         let target = result.target.as_deref().unwrap_or_default();
         scan.result(&Artifact::of_target(target, result.class.as_deref()), &result)?;
+    } else if let Some(reports) = operator::by_kind(text) {
+        return reports.iter().try_for_each(|report| operator::read(report.get(), scan.out));
     } else {
         return Err(Reject::new(
             RejectCode::WrongShape,
-            "neither `Results`, `ClusterName` nor `Target` is there; this is not a Trivy JSON report. \
-             Run trivy with --format json",
+            "neither `Results`, `ClusterName` nor `Target` is there; this is not a Trivy JSON report, nor one of the \
+             Trivy operator. Run trivy with --format json",
         ));
     }
     let Scan { mut findings, out, .. } = scan;
@@ -60,20 +66,20 @@ fn one(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
 }
 
 /// One report on its way into findings.
-struct Scan<'o, 'c> {
-    at: EventTime,
-    findings: Vec<Finding>,
-    out: &'o mut Collector<'c>,
+pub(super) struct Scan<'o, 'c> {
+    pub at: EventTime,
+    pub findings: Vec<Finding>,
+    pub out: &'o mut Collector<'c>,
 }
 
 /// What the findings of one result share.
-struct Target<'r> {
-    artifact: &'r Artifact,
-    path: &'r str,
+pub(super) struct Target<'r> {
+    pub artifact: &'r Artifact,
+    pub path: &'r str,
     /// A file, rather than the packages of the system under it.
-    is_file: bool,
-    kind: &'r str,
-    image: Option<Image>,
+    pub is_file: bool,
+    pub kind: &'r str,
+    pub image: Option<Image>,
 }
 
 impl Scan<'_, '_> {
@@ -120,7 +126,7 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn vulnerability(
+    pub(super) fn vulnerability(
         &mut self,
         target: &Target<'_>,
         found: &Vulnerability<'_>,
@@ -163,7 +169,7 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn misconfiguration(
+    pub(super) fn misconfiguration(
         &mut self,
         target: &Target<'_>,
         found: &Misconfiguration<'_>,
@@ -197,7 +203,12 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn secret(&mut self, target: &Target<'_>, found: &Secret<'_>, set_aside: Option<Status>) -> Result<(), Reject> {
+    pub(super) fn secret(
+        &mut self,
+        target: &Target<'_>,
+        found: &Secret<'_>,
+        set_aside: Option<Status>,
+    ) -> Result<(), Reject> {
         let rule = need("RuleID", found.rule.as_deref(), "Run trivy with --format json")?;
         let mut finding = self.begin(target, Class::Secret, rule);
         let title = found.title.as_deref().unwrap_or(rule);

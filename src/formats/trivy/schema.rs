@@ -9,7 +9,13 @@ use crate::formats::json::{Number, Text};
 /// What tells the forms of a report apart.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Form {
+pub(super) struct Form<'a> {
+    #[serde(borrow, rename = "apiVersion")]
+    pub api_version: Option<Text<'a>>,
+    #[serde(borrow, rename = "kind")]
+    pub kind: Option<Text<'a>>,
+    #[serde(rename = "operatorObject")]
+    pub operator_object: Option<serde::de::IgnoredAny>,
     pub schema_version: Option<serde::de::IgnoredAny>,
     pub cluster_name: Option<serde::de::IgnoredAny>,
     pub artifact_name: Option<serde::de::IgnoredAny>,
