@@ -71,7 +71,7 @@ impl Engine {
             partitions: make.gauge("shutter_partitions_owned", "Partitions of case-events that are at work here."),
             lag: make.gauges(
                 "shutter_lag_records",
-                "Records that this instance has still to read, by topic.",
+                "Records that the group has still to read, by topic; the same on every instance.",
                 &["topic"],
             ),
             rules: make.gauges(

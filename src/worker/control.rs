@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::worker::{BUSY, RETRIES, Worker, WorkerError};
+use super::worker::{BUSY, MOST, RETRIES, Worker, WorkerError};
 use crate::clock::pause;
 use crate::log::LogError;
 
@@ -86,27 +86,39 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn in_transaction(&mut self, sends: &[crate::log::Send]) -> Result<(), WorkerError> {
-        for _ in 0..RETRIES {
+    /// Sends these in a transaction of their own. Brokers that are away are waited for, however long; sending
+    /// the same twice is harmless, since records of rules are keyed by digest.
+    fn in_transaction(&mut self, sends: &[crate::log::Send]) -> Result<(), WorkerError> {
+        let (mut wait, mut aborts) = (BUSY * 10, 0);
+        loop {
             let tried = self.log.begin().and_then(|()| {
                 sends.iter().try_for_each(|send| self.log.send(send.clone()))?;
                 self.log.commit(&[])
             });
-            match tried {
-                Ok(()) => return Ok(()),
-                Err(LogError::Fatal(why)) => return Err(WorkerError::Log(LogError::Fatal(why))),
-                Err(LogError::Unknown(why)) => {
-                    // Announcing the same version twice is harmless: records are keyed by digest.
-                    tracing::warn!(%why, "announcing again");
-                    self.log.reset().map_err(WorkerError::Log)?;
+            let Err(error) = tried else { return Ok(()) };
+            tracing::warn!(%error, "the rules will be announced again");
+            match error {
+                LogError::Fatal(_) => return Err(WorkerError::Log(error)),
+                LogError::Abort(_) if aborts == RETRIES => {
+                    return Err(WorkerError::Rules(format!("the rules could not be announced: {error}")));
                 }
-                Err(LogError::Transient(why) | LogError::Abort(why)) => {
-                    tracing::warn!(%why, "announcing again");
-                    self.log.abort().map_err(WorkerError::Log)?;
-                    pause(BUSY * 10);
-                }
+                LogError::Abort(_) => aborts += 1,
+                LogError::Unknown(_) | LogError::Transient(_) => {}
             }
+            let taken_back = match error {
+                LogError::Unknown(_) => Err(error),
+                _ => self.log.abort(),
+            };
+            match taken_back {
+                Ok(()) => {}
+                Err(LogError::Fatal(why)) => return Err(WorkerError::Log(LogError::Fatal(why))),
+                Err(_) => self.patiently(|log| log.reset())?,
+            }
+            if self.shared.stopping.load(Ordering::Relaxed) {
+                return Err(WorkerError::Rules("told to stop while the rules were being announced".to_owned()));
+            }
+            pause(wait);
+            wait = (wait * 2).min(MOST);
         }
-        Err(WorkerError::Rules("the rules could not be announced; see the warnings above".to_owned()))
     }
 }

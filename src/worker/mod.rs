@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `worker` | the loop: control, restore, poll, rebalance, transaction |
 //! | `transaction` | one attempt: batch → outputs → commit; poison |
+//! | `ending` | what follows: committed, again, or everything dropped |
 //! | `control`, `ownership` | rules and kill switch; partitions that come and go |
 //! | `part` | one owned partition, restoring or at work |
 //! | `barrier` | when a deadline may fire |
@@ -17,6 +18,7 @@ mod announce;
 mod barrier;
 mod book;
 mod control;
+mod ending;
 mod outputs;
 mod ownership;
 mod part;

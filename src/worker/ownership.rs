@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::barrier::Barrier;
 use super::outputs::Outputs;
 use super::part::{Part, RestoreError, Restoring};
-use super::worker::{BUSY, Worker, WorkerError};
+use super::worker::{BUSY, MOST, Worker, WorkerError};
 use crate::casework::Outbox;
 use crate::log::{Assignment, Log, LogError, TopicPartition};
 use crate::policy::Rules;
@@ -56,7 +55,7 @@ impl Worker {
                 Err(LogError::Transient(why)) if !self.shared.stopping.load(Ordering::Relaxed) => {
                     tracing::debug!(%why, "trying again");
                     crate::clock::pause(wait);
-                    wait = (wait * 2).min(Duration::from_secs(1));
+                    wait = (wait * 2).min(MOST);
                 }
                 Err(other) => return Err(WorkerError::Log(other)),
             }

@@ -27,22 +27,21 @@ use super::outputs::Outputs;
 use super::part::{Part, Ready, RestoreError};
 use super::shared::Shared;
 use super::state_codec::StateCodec;
-use super::transaction::{Done, Poison};
+use super::transaction::Poison;
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::log::{Log, LogError, Offset, Record, TopicPartition, Want};
-use crate::metrics::Ending;
-use crate::time::{Span, WallTime};
+use crate::time::WallTime;
 
 pub use crate::casework::Site;
 
 /// How long a poll waits while a restore or a deadline is pending.
 pub(super) const BUSY: Duration = Duration::from_millis(2);
+/// Longest wait between two tries of the same call.
+pub(super) const MOST: Duration = Duration::from_secs(1);
 /// How often the lag is looked at.
 const LAG: Duration = Duration::from_secs(5);
-/// How often a batch is run again after an abort before everything is dropped and restored.
-const RERUNS: u32 = 3;
-/// How often the same call is tried again after a passing fault.
+/// How often the same is tried again after a passing fault, with growing waits in between: most of a minute.
 pub(super) const RETRIES: u32 = 50;
 
 /// What a worker is made of.
@@ -113,6 +112,8 @@ pub struct Worker {
     pub(super) barrier: Barrier,
     /// When the lag was looked at; only one worker of a process does.
     lag_at: Option<std::time::Instant>,
+    /// How often everything was dropped since the last commit.
+    pub(super) setbacks: u32,
     want: Want,
     pub(super) announce: Option<super::announce::Announcement>,
 }
@@ -142,6 +143,7 @@ impl Worker {
             cases_at_once: setup.cases_at_once.max(1),
             fetched: Fetched::default(),
             barrier: Barrier::default(),
+            setbacks: 0,
             lag_at: setup.announce.is_some().then(crate::clock::instant),
             want: Want { records: setup.records.max(1), bytes: setup.bytes.max(1), wait: setup.wait },
             announce: setup.announce,
@@ -154,19 +156,23 @@ impl Worker {
     /// What makes going on unsafe: fenced by another owner, state that can't be trusted, rules that can't
     /// be read.
     pub fn run(&mut self) -> Result<(), WorkerError> {
-        self.prepare()?;
-        while !self.shared.stopping.load(Ordering::Relaxed) {
-            if let Err(error) = self.turn() {
-                if self.shared.stopping.load(Ordering::Relaxed) {
-                    tracing::warn!(%error, "stopped while waiting for the log");
-                    break;
-                }
+        let mut result = self.prepare();
+        while result.is_ok() && !self.is_stopping() {
+            result = self.turn();
+        }
+        if let Err(error) = result {
+            if !self.is_stopping() {
                 return Err(error);
             }
+            tracing::warn!(%error, "stopped while waiting for the log");
         }
         let owned: Vec<i32> = self.parts.keys().copied().collect();
         self.drop_parts(&owned);
         Ok(())
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
     }
 
     /// What comes before the first turn: reads `control`, announces the rules that it was given.
@@ -244,21 +250,6 @@ impl Worker {
         })
     }
 
-    /// Everything that this worker believes is dropped; the log gives it again from what is committed.
-    pub(super) fn start_over(&mut self, why: &str) -> Result<(), WorkerError> {
-        tracing::warn!(%why, "dropping all state and restoring");
-        self.shared.failed(Ending::Unknown);
-        // Gauges know of nothing that isn't committed, and must lose what they know of.
-        for (_, ready) in self.ready_mut() {
-            ready.casework.undo();
-        }
-        let owned: Vec<i32> = self.parts.keys().copied().collect();
-        self.drop_parts(&owned);
-        self.fetched = Fetched::default();
-        self.barrier = Barrier::default();
-        self.patiently(|log| log.reset())
-    }
-
     /// For the gauges only: what fails here is looked at again later.
     fn look_at_lag(&mut self) {
         if self.lag_at.is_none_or(|at| at.elapsed() < LAG) {
@@ -293,80 +284,6 @@ impl Worker {
         }
         Ok(())
     }
-
-    /// Runs what was fetched until it is committed, or everything is dropped.
-    fn transact(&mut self) -> Result<(), WorkerError> {
-        let began = crate::clock::instant();
-        let mut reruns = 0;
-        let mut retries = 0;
-        loop {
-            match self.attempt() {
-                Ok(done) => {
-                    self.finish(done, began.elapsed());
-                    return Ok(());
-                }
-                Err(Attempt::Poisoned | Attempt::SwitchedOff) => {}
-                Err(Attempt::Log(LogError::Transient(why))) if retries < RETRIES => {
-                    retries += 1;
-                    tracing::debug!(%why, retries, "the transaction will be tried again");
-                    crate::clock::pause(BUSY * 5);
-                }
-                Err(Attempt::Log(LogError::Abort(why))) if reruns < RERUNS => {
-                    reruns += 1;
-                    tracing::warn!(%why, reruns, "the transaction was aborted; running the same batch again");
-                }
-                Err(Attempt::Log(LogError::Fatal(why))) => return Err(WorkerError::Log(LogError::Fatal(why))),
-                Err(Attempt::Log(error)) => return self.start_over(&error.to_string()),
-                Err(Attempt::Stop(error)) => return Err(error),
-            }
-            if self.take_back()? == TakenBack::Restarted {
-                return Ok(());
-            }
-            self.read_control()?;
-        }
-    }
-
-    /// Aborts, and puts all state back to before the batch. An abort that fails leaves a producer that nothing
-    /// more can be done with: everything is dropped then, and restored from what is committed.
-    fn take_back(&mut self) -> Result<TakenBack, WorkerError> {
-        match self.log.abort() {
-            Ok(()) => {}
-            Err(LogError::Fatal(why)) => return Err(WorkerError::Log(LogError::Fatal(why))),
-            Err(error) => {
-                self.start_over(&error.to_string())?;
-                return Ok(TakenBack::Restarted);
-            }
-        }
-        self.shared.failed(Ending::Aborted);
-        for (_, ready) in self.ready_mut() {
-            ready.casework.undo();
-        }
-        Ok(TakenBack::SameBatch)
-    }
-
-    fn finish(&mut self, done: Done, took: Duration) {
-        for (partition, offset) in &done.case_positions {
-            if let Some(Part::Ready(ready)) = self.parts.get_mut(partition) {
-                ready.position = *offset;
-            }
-        }
-        for (_, ready) in self.ready_mut() {
-            ready.casework.committed();
-        }
-        self.poison.forget();
-        self.fetched = Fetched::default();
-        let took = Span::millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
-        self.shared.committed(done, took, (self.clock)());
-    }
-}
-
-/// What follows an abort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TakenBack {
-    /// The same batch runs again.
-    SameBatch,
-    /// All state was dropped; the batch comes again from the log.
-    Restarted,
 }
 
 /// Why an attempt at a transaction ended.

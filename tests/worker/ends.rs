@@ -1,7 +1,8 @@
-//! How workers end: never without a word.
+//! How workers begin and end: patient with brokers that come and go, never gone without a word.
 
 use std::time::Duration;
 
+use shutter::log::LogError;
 use shutter::service::Running;
 use shutter::worker::WorkerError;
 
@@ -20,4 +21,26 @@ fn a_worker_that_panics_is_told_of_and_the_others_stop() {
     let stopped = running.wait(DEADLINE).expect("told of");
     assert!(matches!(stopped.outcome, Err(WorkerError::Stumbled)));
     assert!(running.stop().is_empty());
+}
+
+#[test]
+fn rules_are_announced_though_the_broker_goes_in_the_middle_of_it() {
+    let away = || Err(LogError::Transient("the broker is away".into()));
+    for begun in [Call::Begin, Call::Commit] {
+        // What can be undone, an abort that fails, an outcome that nobody knows, and a new producer that must wait.
+        let mut rig = Rig::new();
+        rig.crash(0);
+        rig.log = shutter::log::memory::MemoryLog::new(&rig.topics, super::rig::COUNTS, rig.clock());
+        rig.traps.set(begun, away);
+        rig.traps.set(Call::Abort, away);
+        rig.traps.set(Call::Reset, away);
+        rig.traps.set(Call::Commit, || Err(LogError::Unknown("no answer".into())));
+        rig.traps.set(Call::Reset, away);
+        rig.start(0);
+        rig.give_all_to(0);
+        assert_eq!(rig.traps.left(), 0);
+        rig.detect("web-1", "shell");
+        rig.settle();
+        assert_eq!(rig.enforced().len(), 1);
+    }
 }

@@ -176,6 +176,10 @@ impl Rig {
         (setup, shared)
     }
 
+    pub fn clock(&self) -> Clock {
+        clock(&self.now)
+    }
+
     /// The process dies: nothing is said to the log.
     pub fn crash(&mut self, index: usize) {
         self.workers[index] = None;

@@ -181,7 +181,8 @@ impl OnePartition {
             }
             // What its last task left behind.
             Some(Ok(_)) => Ok(Next::Nothing),
-            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Next::End),
+            Some(Err(KafkaError::PartitionEOF(partition))) if partition == self.tp.partition => Ok(Next::End),
+            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Next::Nothing),
             Some(Err(error)) => Err(fate(&error, &format!("reading {}", self.tp))),
             None => Ok(Next::Nothing),
         }

@@ -159,7 +159,7 @@ impl Log for KafkaLog {
         // partition, so its positions can be seen before its records can.
         let looker = if work { &self.written } else { self.member.looker() };
         let ends = looker.edges(&partitions, KafkaOffset::End)?;
-        let mut reached = committed(self.member.consumer(), &partitions)?;
+        let mut reached = self.reached(&partitions)?;
         for (tp, end) in &ends {
             if let Some(at) = reached.get(tp).copied().filter(|at| at < end)
                 && (!work || self.member.owns(tp))
@@ -175,12 +175,20 @@ impl Log for KafkaLog {
         let looker = self.member.looker();
         let partitions = looker.partitions(topic)?;
         let ends = looker.edges(&partitions, KafkaOffset::End)?;
-        let reached = committed(self.member.consumer(), &partitions)?;
+        let reached = self.reached(&partitions)?;
         Ok(CaughtUp { ends: Self::plain(ends), committed: Self::plain(reached) }.behind())
     }
 }
 
 impl KafkaLog {
+    /// Where the group goes on in each partition: what it has committed, else the start of the log.
+    fn reached(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, Offset>, LogError> {
+        let mut reached = committed(self.member.consumer(), partitions)?;
+        let never: Vec<TopicPartition> = partitions.iter().filter(|tp| !reached.contains_key(tp)).cloned().collect();
+        reached.extend(self.member.looker().edges(&never, KafkaOffset::Beginning)?);
+        Ok(reached)
+    }
+
     fn plain(offsets: BTreeMap<TopicPartition, Offset>) -> Vec<(i32, Offset)> {
         offsets.into_iter().map(|(tp, at)| (tp.partition, at)).collect()
     }
