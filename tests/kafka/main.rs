@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use broker::broker;
 use shutter::clock;
-use shutter::log::kafka::{Created, KafkaConfig, KafkaLog, Purge, check_topics, create_topics};
+use shutter::log::kafka::{Created, KafkaConfig, KafkaLog, KafkaReader, Purge, check_topics, create_topics};
 use shutter::log::topics::Topics;
 use shutter::log::{Assignment, Log, LogError, Offset, Record, Send, TopicPartition, Want};
 use site::{PATIENCE, Seen, Site, begin, joined, patient, record, text, want, words};
@@ -292,6 +292,29 @@ fn the_command_line_reads_and_appends_without_a_group() {
     let some = reader.read(&from, Offset(10), Want { wait: PATIENCE, ..want(3) }).expect("read");
     assert_eq!(some.iter().map(text).collect::<Vec<_>>(), words(10..13));
     assert_eq!(reader.read(&from, Offset(50), want(3)).expect("nothing"), []);
+}
+
+#[test]
+fn the_command_line_reads_though_one_of_the_brokers_is_away() {
+    let Some(site) = Site::new() else { return };
+    let topic = site.topics.audit.clone();
+    site.append(&topic, 0, words(0..50));
+    // Nobody listens on port 1: as with a cluster of which one is down, some connections are refused.
+    let mut config = site.config.clone();
+    config.bootstrap_servers = format!("127.0.0.1:1,127.0.0.2:1,{}", config.bootstrap_servers);
+    for _ in 0..5 {
+        let reader = KafkaReader::open(&config).expect("opened");
+        assert_eq!(reader.tail(&topic, 5).expect("read").len(), 5);
+        let from = TopicPartition::new(topic.clone(), 0);
+        let some = reader.read(&from, Offset(10), Want { wait: PATIENCE, ..want(3) }).expect("read");
+        assert_eq!(some.len(), 3);
+    }
+    // What is wrong with the question is told at once, and not taken for a broker that is away.
+    let reader = KafkaReader::open(&config).expect("opened");
+    let began = clock::instant();
+    let beyond = reader.read(&TopicPartition::new(topic, 0), Offset(1_000), Want { wait: PATIENCE, ..want(3) });
+    assert!(beyond.is_err(), "{beyond:?}");
+    assert!(began.elapsed() < PATIENCE);
 }
 
 /// Run with `--ignored --nocapture`: the figures of this machine.

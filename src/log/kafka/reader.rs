@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rdkafka::Offset as KafkaOffset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 
 use super::config::KafkaConfig;
@@ -67,7 +67,7 @@ impl KafkaReader {
     pub fn read(&self, from: &TopicPartition, at: Offset, want: Want) -> Result<Vec<Record>, LogError> {
         let end = clock::instant() + want.wait;
         self.start(&BTreeMap::from([(from.clone(), at)]))?;
-        let (mut records, mut bytes) = (Vec::new(), 0);
+        let (mut records, mut bytes, mut away) = (Vec::new(), 0, None);
         while records.len() < want.records && bytes < want.bytes {
             let left = end.saturating_duration_since(clock::instant());
             match self.consumer.poll(if records.is_empty() { left } else { Duration::ZERO }) {
@@ -81,13 +81,22 @@ impl KafkaReader {
                 }
                 // The end so far: wait for more, as long as there is nothing.
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Err(error)) => return Err(self.failed(&error, &from.topic)),
+                Some(Err(error)) if !passes(&error) => return Err(self.failed(&error, &from.topic)),
+                Some(Err(error)) => away = Some(error),
                 None if records.is_empty() && !left.is_zero() => {}
                 None => break,
             }
         }
-        self.stop();
-        Ok(records)
+        match away {
+            // Nothing came, and nobody is there: that is no empty partition.
+            Some(error) if records.is_empty() && error.rdkafka_error_code() == Some(Code::AllBrokersDown) => {
+                Err(self.failed(&error, &from.topic))
+            }
+            _ => {
+                self.stop();
+                Ok(records)
+            }
+        }
     }
 
     /// Gives every record of a topic to `each`, from its start to its end as of now, in order within a partition;
@@ -167,6 +176,7 @@ impl KafkaReader {
         let mut left: BTreeSet<i32> = starts.keys().map(|tp| tp.partition).collect();
         self.start(&starts)?;
         let mut until = clock::instant() + SILENCE;
+        let mut heard = String::new();
         while !left.is_empty() {
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
@@ -184,11 +194,15 @@ impl KafkaReader {
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     left.remove(&partition);
                 }
-                Some(Err(error)) => return Err(self.failed(&error, topic)),
-                None if clock::instant() < until => {}
-                None => {
-                    self.stop();
-                    return Err(LogError::Transient(format!("reading {topic}: no answer from the brokers")));
+                Some(Err(error)) if !passes(&error) => return Err(self.failed(&error, topic)),
+                said => {
+                    if let Some(Err(error)) = said {
+                        heard = format!(" (the client's last error: {error})");
+                    }
+                    if clock::instant() >= until {
+                        self.stop();
+                        return Err(LogError::Transient(format!("reading {topic}: no answer from the brokers{heard}")));
+                    }
                 }
             }
         }
@@ -210,6 +224,20 @@ impl KafkaReader {
         self.stop();
         fate(error, &format!("reading {topic}"))
     }
+}
+
+/// Whether the client mends it by itself: one broker of several that is away is told as an error too.
+fn passes(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(|code| {
+        matches!(
+            code,
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::NetworkException
+        )
+    })
 }
 
 /// Appends single records, outside any transaction: feedback and control from the command line.
