@@ -64,3 +64,28 @@ fn what_cannot_be_used_gives_2_and_says_why() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains(":2:1: unknown key `feilds`"), "{}", text(&wrong.stderr));
 }
+
+#[test]
+fn secrets_are_hashed_under_the_key_of_the_site() {
+    let record = format!(
+        r#"{{"action":"created","alert":{{"number":1,"secret_type":"x","secret":"{}"}},
+        "repository":{{"full_name":"a/b"}}}}"#,
+        ["ghp_", "q7Rk2mZ8tW4vX1cB9nL5sD3fG6hJ0pYaEuTi"].concat()
+    );
+    let id = |key: Option<&str>| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &record).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shutter"));
+        command.args(["normalize", "--format", "github"]).arg(file.path()).env_remove("SHUTTER_SITE_KEY");
+        command.envs(key.map(|key| ("SHUTTER_SITE_KEY", key)));
+        let finding: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        finding["attributes"]["credential.id"].as_str().unwrap().to_owned()
+    };
+    let secret = ["ghp_", "q7Rk2mZ8tW4vX1cB9nL5sD3fG6hJ0pYaEuTi"].concat();
+    // As a running Shutter reads it from a key file: 32 bytes, or the same in hex.
+    let bytes: Vec<u8> = (0..32).collect();
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(id(Some(&digits)), shutter::formats::Redactor::new(&bytes).hash(&secret));
+    assert_eq!(id(Some("not hex")), shutter::formats::Redactor::new(b"not hex").hash(&secret));
+    assert_ne!(id(None), id(Some(&digits)));
+}

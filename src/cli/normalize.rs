@@ -27,7 +27,8 @@ One finding a line on standard output; every rejected record, with its place and
 Exit code 1 says that records were rejected; the findings of the others are all there.
 
 Secrets are replaced by a hash keyed with SHUTTER_SITE_KEY from the environment, so that they can be compared
-with those of a running Shutter; without it, with a fixed key that hides nothing from somebody who can guess.";
+with those of a running Shutter; without it, with a fixed key that hides nothing from somebody who can guess.
+The key is what is in the key file, in hex where that holds bytes: SHUTTER_SITE_KEY=$(xxd -p -c 64 site.key)";
 
 /// Options of `shutter normalize`.
 #[derive(Debug, ClapArgs)]
@@ -122,10 +123,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Replaces secrets, under the site's key where the environment has it: what is read from a file compares with
-/// what runs.
+/// what runs. The key is written as in its file, or in hex where the file has bytes.
 pub(super) fn redactor() -> Redactor {
-    let site_key = std::env::var_os("SHUTTER_SITE_KEY").map(std::ffi::OsString::into_encoded_bytes);
-    Redactor::new(site_key.as_deref().unwrap_or(b"shutter normalize"))
+    let Some(key) = std::env::var_os("SHUTTER_SITE_KEY") else { return Redactor::new(b"shutter normalize") };
+    let key = key.into_encoded_bytes();
+    let mut bytes = [0_u8; crate::config::KEY_BYTES];
+    match hex::decode_to_slice(key.trim_ascii(), &mut bytes) {
+        Ok(()) => Redactor::new(&bytes),
+        Err(_) => Redactor::new(&key),
+    }
 }
 
 /// What reads the records, and its name.

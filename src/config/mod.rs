@@ -18,7 +18,7 @@ mod secret_file;
 mod sections;
 
 pub use load::ConfigError;
-pub use secret_file::{SecretError, create_key, read_key, read_password, read_secret, read_token};
+pub use secret_file::{KEY_BYTES, SecretError, create_key, read_key, read_password, read_secret, read_token};
 pub use sections::{
     Auth, Batch, Config, Embedded, Http, JsonTopic, Log, LogKind, Logging, SchemaRegistry, Source, StartFrom, Subjects,
     Topics,

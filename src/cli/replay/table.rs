@@ -75,9 +75,8 @@ fn paths(tally: &Tally) -> String {
     if tally.cases == 0 {
         return String::new();
     }
-    let now = format!("now (ceiling {})", tally.ceiling);
-    let mut text =
-        format!("\n{:10}  {:>14}  {:>20}  {:>22}\n", "cases by", "their playbook", "with ceiling enforce", now);
+    let now = format!("as it is ({})", tally.ceiling);
+    let mut text = format!("\n{:8}  {:>14}  {:>20}  {now:>18}\n", "path", "their playbook", "with ceiling enforce");
     let paths = [CasePath::Incident, CasePath::Enforce, CasePath::Approve, CasePath::Ticket, CasePath::Observe];
     for path in paths {
         let of = |counts: &Counts| counts.get(path.as_str()).copied().unwrap_or_default();
@@ -89,7 +88,7 @@ fn paths(tally: &Tally) -> String {
     if !tally.held_by.is_empty() {
         let held: Vec<String> =
             tally.held_by.iter().map(|(code, cases)| format!("{} {cases}", code.replace('_', " "))).collect();
-        let _never_fails = writeln!(text, "cases held back by: {}", held.join(", "));
+        let _never_fails = writeln!(text, "cases held back: {}", held.join(", "));
     }
     text
 }
