@@ -5,6 +5,8 @@
 pub const FIELD_BYTES: usize = 2_048;
 /// Longest title or recommended action: a paragraph. Longer is prose that nobody reads on a phone.
 pub const PROSE_BYTES: usize = 1_024;
+/// Longest next step of a bottleneck that a source's advice gives: two lines on a phone, or one in a table.
+pub const STEP_BYTES: usize = 240;
 /// Evidence links per finding: the first few are what a person opens.
 pub const EVIDENCE_LINKS: usize = 8;
 /// Tags per resource: AWS allows 50, Kubernetes objects rarely carry more.

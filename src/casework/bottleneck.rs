@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::state::{Case, CommandState, Phase};
 use super::step::Step;
+use crate::limits;
 use crate::metrics::{Observation, Waiting};
 use crate::wire::{Bottleneck, BottleneckKind};
 
@@ -102,13 +103,33 @@ impl Case {
                 self.owner_id(),
                 self.lead
                     .recommended_action
-                    .clone()
-                    .unwrap_or_else(|| "repair the cause, then say `repaired`".to_owned()),
+                    .as_deref()
+                    .map_or_else(|| "repair the cause, then say `repaired`".to_owned(), brief),
             ),
             Phase::AwaitingVerification => {
                 let who = self.verification.as_ref().map_or_else(|| self.lead.source.clone(), |v| v.by.clone());
                 (BottleneckKind::Verifier, who, "look whether the risk is gone, and say so".to_owned())
             }
         })
+    }
+}
+
+/// A step that fits into a line: some sources recommend a page, which stands whole in the case's `remediation`.
+fn brief(advice: &str) -> String {
+    let first = advice.lines().next().unwrap_or_default().trim();
+    let start = limits::cut(first, limits::STEP_BYTES);
+    if start.len() == advice.trim().len() { start.to_owned() } else { format!("{}…", start.trim_end()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_advice_becomes_a_line() {
+        assert_eq!(brief("Update curl to 2"), "Update curl to 2");
+        assert_eq!(brief("Rotate the key.\nThen:\n- this"), "Rotate the key.…");
+        let long = brief(&"ä".repeat(500));
+        assert!(long.len() <= limits::STEP_BYTES + 3 && long.ends_with('…'), "{long}");
     }
 }
