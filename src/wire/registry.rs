@@ -1,7 +1,7 @@
 //! A Schema Registry as a worker sees it: our own ids, and other senders' schemas by id.
 //!
 //! Our ids are fixed at start ([`Registry::prepare`]) and read without a lock. An id that isn't ours is asked
-//! for once; one that the registry doesn't know is remembered for a minute, because anybody who may write
+//! for once; one that the registry doesn't know, or tells nonsense of, is remembered for a minute, because anybody who may write
 //! feedback can invent ids. HTTP is in `registry_client.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,14 @@ pub fn subjects(topics: &Topics, json: &BTreeSet<JsonTopic>) -> Vec<Subject> {
 enum Known {
     Schema(Foreign),
     Unusable(String),
-    Absent { since: Instant },
+    /// As the registry is now; it may be mended.
+    Refused {
+        why: String,
+        since: Instant,
+    },
+    Absent {
+        since: Instant,
+    },
 }
 
 /// A registry with our subjects prepared.
@@ -120,7 +127,11 @@ impl Registry {
                 Err(why) => (Known::Unusable(why.clone()), Err(RegistryError::Unusable { id, why })),
             },
             Ok(None) => (Known::Absent { since: clock::instant() }, Err(RegistryError::UnknownId { id })),
-            Err(error) => return Err(error),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(RegistryError::Unusable { id, why }) => {
+                (Known::Unusable(why.clone()), Err(RegistryError::Unusable { id, why }))
+            }
+            Err(error) => (Known::Refused { why: error.to_string(), since: clock::instant() }, Err(error)),
         };
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
         if by_id.len() >= limits::REGISTRY_IDS {
@@ -138,10 +149,11 @@ impl Registry {
         match by_id.get(&id)? {
             Known::Schema(schema) => Some(Ok(schema.clone())),
             Known::Unusable(why) => Some(Err(RegistryError::Unusable { id, why: why.clone() })),
-            Known::Absent { since } if clock::instant().duration_since(*since) < UNKNOWN_FOR => {
-                Some(Err(RegistryError::UnknownId { id }))
+            Known::Refused { why, since } if since.elapsed() < UNKNOWN_FOR => {
+                Some(Err(RegistryError::Unusable { id, why: why.clone() }))
             }
-            Known::Absent { .. } => None,
+            Known::Absent { since } if since.elapsed() < UNKNOWN_FOR => Some(Err(RegistryError::UnknownId { id })),
+            Known::Refused { .. } | Known::Absent { .. } => None,
         }
     }
 }

@@ -188,6 +188,26 @@ fn an_id_that_nobody_knows_is_refused_and_not_asked_for_again() {
 }
 
 #[test]
+fn what_is_no_avro_or_refers_to_others_is_refused_and_not_asked_for_again() {
+    for odd in [
+        json!({"schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF"}),
+        json!({"schema": "{}", "references": [{"name": "x", "subject": "x", "version": 1}]}),
+        json!({"schema": "no JSON"}),
+        json!({"schema": 7}),
+    ] {
+        let server = RegistryServer::start();
+        let codec = connect(&server, Subjects::Register).expect("registered");
+        server.held().schemas.insert(4711, odd.clone());
+        for _ in 0..3 {
+            codec.learn(&framed(4711, b"x")).expect("the record's own fault, so nothing to wait for");
+            let error = codec.decode::<Feedback>(&framed(4711, b"x")).expect_err("refused");
+            assert!(error.to_string().contains("4711"), "{error}");
+        }
+        assert_eq!(gets(&server), 1, "{odd}");
+    }
+}
+
+#[test]
 fn a_registry_that_is_away_makes_the_input_wait() {
     let server = RegistryServer::start();
     let codec = connect(&server, Subjects::Register).expect("registered");
