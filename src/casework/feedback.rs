@@ -21,10 +21,14 @@ impl Case {
             step.observe(Observation::Answered { kind, answer: Answer::Repeated });
             return;
         }
-        if self.feedback_seen.len() >= limits::FEEDBACK_REMEMBERED {
-            self.feedback_seen.remove(0);
+        let full = self.feedback_seen.len() >= limits::FEEDBACK_REMEMBERED;
+        // Nobody in particular can't push out what others have said, to have it heard again.
+        if !(full && said.actor.kind == ActorKind::Unauthenticated) {
+            if full {
+                self.feedback_seen.remove(0);
+            }
+            self.feedback_seen.push(id);
         }
-        self.feedback_seen.push(id);
         match self.answer(said, findings, step) {
             Ok(()) => {
                 if said.actor.kind == ActorKind::Person {

@@ -29,6 +29,8 @@ enum Look {
 pub struct Barrier {
     look: Option<Look>,
     horizon: WallTime,
+    /// Whether the horizon was only waited for.
+    stalled: bool,
 }
 
 /// What a look gave.
@@ -44,7 +46,7 @@ pub enum Horizon {
 
 impl Default for Barrier {
     fn default() -> Self {
-        Self { look: None, horizon: WallTime::from_millis(i64::MIN) }
+        Self { look: None, horizon: WallTime::from_millis(i64::MIN), stalled: false }
     }
 }
 
@@ -62,7 +64,7 @@ impl Barrier {
         owned: &BTreeSet<i32>,
     ) -> Result<Horizon, LogError> {
         if self.horizon >= due {
-            return Ok(Horizon::Reached(self.horizon));
+            return Ok(if self.stalled { Horizon::Stalled(self.horizon) } else { Horizon::Reached(self.horizon) });
         }
         let (feedback, case_events) = topics;
         if self.look.is_none() {
@@ -85,6 +87,7 @@ impl Barrier {
                 return Ok(self.waiting(asked_at, now));
             }
             self.horizon = asked_at;
+            self.stalled = false;
             self.look = None;
         }
         Ok(if self.horizon >= due { Horizon::Reached(self.horizon) } else { Horizon::Waiting })
@@ -94,6 +97,7 @@ impl Barrier {
         if now.since(asked_at) > GRACE {
             self.look = None;
             self.horizon = asked_at;
+            self.stalled = true;
             return Horizon::Stalled(asked_at);
         }
         Horizon::Waiting

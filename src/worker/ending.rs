@@ -93,7 +93,7 @@ impl Worker {
         self.setbacks = 0;
         self.fetched = Fetched::default();
         let took = Span::millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
-        self.shared.committed(done, took, (self.clock)());
+        self.shared.committed(self.number, done, took, (self.clock)());
     }
 
     /// Everything that this worker believes is dropped; the log gives it again from what is committed.

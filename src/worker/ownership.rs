@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::barrier::Barrier;
 use super::outputs::Outputs;
 use super::part::{Part, RestoreError, Restoring};
+use super::shared::Holder;
 use super::worker::{BUSY, MOST, Worker, WorkerError};
 use crate::casework::Outbox;
 use crate::log::{Assignment, Log, LogError, TopicPartition};
@@ -30,6 +31,10 @@ impl Worker {
         Ok(())
     }
 
+    fn holder(&self, partition: i32) -> Holder {
+        Holder { worker: self.number, partition }
+    }
+
     pub(super) fn begin_restore(&mut self, partition: i32) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let events = self.outputs.case_events(partition);
@@ -39,7 +44,7 @@ impl Worker {
         let rules = Arc::new(self.current_rules()?);
         let restoring = Restoring::new(self.site.clone(), rules, self.book.enforcement(), restore, position, now);
         self.parts.insert(partition, Part::Restoring(Box::new(restoring)));
-        self.shared.restoring(partition);
+        self.shared.restoring(self.holder(partition));
         Ok(())
     }
 
@@ -89,13 +94,14 @@ impl Worker {
         let records = part.records;
         // An announcement that this partition hasn't read yet stays ahead of it: its state's own version first.
         let rules = self.book.rules(part.stamp());
+        let holder = self.holder(partition);
         let mut out = Outbox::default();
         let ready = part.finish(rules, self.book.enforcement(), &mut out);
         for view in ready.casework.store().cases().filter_map(|case| ready.casework.view(&case.uid)) {
-            self.shared.show(partition, view);
+            self.shared.show(holder, view);
         }
         self.parts.insert(partition, Part::Ready(Box::new(ready)));
-        self.shared.restored(partition, took, records, &out.observations);
+        self.shared.restored(holder, took, records, &out.observations);
         self.log.release(&self.outputs.case_events(partition));
         // What is known of how far others have read says nothing of what waits in this one.
         self.barrier = Barrier::default();
@@ -109,7 +115,7 @@ impl Worker {
                     Part::Ready(ready) => ready.casework.store().cases().filter_map(|c| c.waiting_now()).collect(),
                     Part::Restoring(_) => Vec::new(),
                 };
-                self.shared.dropped(*partition, waiting);
+                self.shared.dropped(self.holder(*partition), waiting);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Read-mostly; on the way of a detection nothing here is waited for.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
@@ -26,6 +26,13 @@ pub enum Standing {
     Ready,
 }
 
+/// A partition, and the worker that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub worker: u64,
+    pub partition: i32,
+}
+
 /// Shared between workers and HTTP.
 pub struct Shared {
     /// Set to stop all workers after their transaction.
@@ -35,8 +42,11 @@ pub struct Shared {
     /// Metrics.
     pub metrics: Arc<Metrics>,
     announcement: Mutex<Option<Announcement>>,
-    views: DashMap<CaseUid, (i32, CaseView)>,
-    parts: Mutex<BTreeMap<i32, Standing>>,
+    /// With whose it is: a worker that was thrown out of the group may learn of it when another thread has its
+    /// partitions already.
+    views: DashMap<CaseUid, (Holder, CaseView)>,
+    parts: Mutex<BTreeMap<i32, (u64, Standing)>>,
+    workers: AtomicU64,
     rules: Mutex<Option<(Rules, Enforcement)>>,
 }
 
@@ -50,19 +60,21 @@ impl Shared {
             announcement: Mutex::new(None),
             views: DashMap::new(),
             parts: Mutex::new(BTreeMap::new()),
+            workers: AtomicU64::new(0),
             rules: Mutex::new(None),
         }
     }
 
     /// Partitions that are owned here, with where they stand.
     pub fn partitions(&self) -> BTreeMap<i32, Standing> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().map(|(partition, (_, standing))| (*partition, *standing)).collect()
     }
 
     /// Ready: owns something, and all of it is restored.
     pub fn is_ready(&self) -> bool {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        !parts.is_empty() && parts.values().all(|s| *s == Standing::Ready)
+        !parts.is_empty() && parts.values().all(|(_, s)| *s == Standing::Ready)
     }
 
     /// A case of the partitions that are owned here.
@@ -96,34 +108,47 @@ impl Shared {
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((rules.clone(), enforcement));
     }
 
-    pub(super) fn restoring(&self, partition: i32) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, Standing::Restoring);
+    /// A number for a worker, by which its partitions are told from those of another.
+    pub(super) fn enrol(&self) -> u64 {
+        self.workers.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn show(&self, partition: i32, view: CaseView) {
-        self.views.insert(view.uid, (partition, view));
+    fn stands(&self, at: Holder, standing: Standing) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(at.partition, (at.worker, standing));
     }
 
-    pub(super) fn restored(&self, partition: i32, took: Span, records: u64, observations: &[Observation]) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, Standing::Ready);
-        self.metrics.restored(partition, took, records);
+    pub(super) fn restoring(&self, at: Holder) {
+        self.stands(at, Standing::Restoring);
+    }
+
+    pub(super) fn show(&self, at: Holder, view: CaseView) {
+        self.views.insert(view.uid, (at, view));
+    }
+
+    pub(super) fn restored(&self, at: Holder, took: Span, records: u64, observations: &[Observation]) {
+        self.stands(at, Standing::Ready);
+        self.metrics.restored(at.partition, took, records);
         self.metrics.observe_all(observations);
     }
 
-    pub(super) fn dropped(&self, partition: i32, waiting: Vec<Waiting>) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
-        self.views.retain(|_, (p, _)| *p != partition);
+    pub(super) fn dropped(&self, at: Holder, waiting: Vec<Waiting>) {
+        self.views.retain(|_, (holder, _)| *holder != at);
         for from in waiting {
             self.metrics.observe(&Observation::Moved { from: Some(from), to: None });
         }
-        self.metrics.dropped(partition);
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if parts.get(&at.partition).is_some_and(|(worker, _)| *worker == at.worker) {
+            parts.remove(&at.partition);
+            self.metrics.dropped(at.partition);
+        }
     }
 
     pub(super) fn failed(&self, ending: Ending) {
         self.metrics.transaction_failed(ending);
     }
 
-    pub(super) fn committed(&self, done: Done, took: Span, now: WallTime) {
+    pub(super) fn committed(&self, worker: u64, done: Done, took: Span, now: WallTime) {
         self.metrics.taken_in(&done.sources, &done.feedback, &done.suppressed, now);
         self.metrics.rejected(&done.rejected);
         self.metrics.observe_all(&done.observations);
@@ -133,7 +158,7 @@ impl Shared {
         }
         for (partition, uid, view) in done.views {
             match view {
-                Some(view) => drop(self.views.insert(uid, (partition, view))),
+                Some(view) => self.show(Holder { worker, partition }, view),
                 None => drop(self.views.remove(&uid)),
             }
         }

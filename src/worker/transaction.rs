@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::barrier::GRACE;
 use super::part::Part;
 use super::worker::{Attempt, Fetched, Worker, WorkerError, of_topic, positions_of};
 use crate::casework::{Casework, Enforcement, Outbox};
@@ -19,7 +20,7 @@ use crate::log::{LogError, Offset, Record, Send, TopicPartition};
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, CaseEvent, CaseEventKind, CaseView, RejectCode, RulesStamp, WireError};
+use crate::wire::{ActionKind, CaseEvent, CaseEventKind, CaseView, Reason, RejectCode, RulesStamp, WireError};
 
 /// How often a full send queue is waited for.
 const SEND_TRIES: u32 = 200;
@@ -83,7 +84,11 @@ impl Worker {
         self.work_cases(&fetched.records, now, &mut out, &mut sends, &mut done)?;
         self.quarantine(now, &mut out);
         if let Some(up_to) = fetched.timers_up_to {
+            let before = out.receipts.len();
             self.on_cases(|casework, at_once| casework.handle_time(up_to, at_once, &mut out))?;
+            if fetched.stalled {
+                out.receipts.iter_mut().skip(before).for_each(|receipt| receipt.reasons.push(stalled()));
+            }
         }
         self.on_cases(|casework, at_once| casework.sweep(now, at_once, &mut out))?;
 
@@ -303,6 +308,12 @@ impl Worker {
             }
         }
     }
+}
+
+/// Said of whatever a deadline did that could not wait any longer.
+fn stalled() -> Reason {
+    let text = format!("feedback was not being read for {GRACE}; an answer that came in time may not have counted");
+    Reason { code: SmolStr::new_static("input_stalled"), text }
 }
 
 fn encode_error(why: impl std::fmt::Display) -> Attempt {

@@ -97,6 +97,8 @@ pub enum WorkerError {
 
 /// One worker.
 pub struct Worker {
+    /// Tells it from the others of its process.
+    pub(super) number: u64,
     pub(super) log: Box<dyn Log>,
     pub(super) intake: Intake,
     pub(super) outputs: Outputs,
@@ -130,6 +132,7 @@ impl Worker {
     /// A worker that owns nothing yet.
     pub fn new(setup: Setup) -> Self {
         Self {
+            number: setup.shared.enrol(),
             log: setup.log,
             intake: setup.intake,
             outputs: setup.outputs,

@@ -85,3 +85,26 @@ fn an_answer_in_time_counts_though_its_partition_changes_hands_before_it_is_read
     assert!(!missed.is_empty(), "the others were not answered");
     assert!(missed.iter().all(|r| r.case_uid != theirs.case_uid), "the deadline fired before the answer was read");
 }
+
+#[test]
+fn a_deadline_that_fires_while_answers_are_not_being_read_says_so() {
+    let mut rig = Rig::new();
+    rig.start(1);
+    rig.share(0, 1);
+    rig.settle();
+    for host in ["a", "b", "c", "d", "e", "f"] {
+        rig.detect(host, "shell");
+    }
+    rig.settle();
+    // The second worker, who reads the other half of the answers, stands still.
+    let _still = rig.workers[1].take();
+    rig.append("feedback", 1, b"{}");
+    rig.advance(Span::minutes(3));
+    rig.settle();
+    assert!(!rig.receipts().iter().any(|r| r.outcome == "outcome_unknown"), "it waits for a while");
+    rig.advance(Span::seconds(31));
+    rig.settle();
+    let unknown: Vec<_> = rig.receipts().into_iter().filter(|r| r.outcome == "outcome_unknown").collect();
+    assert!(!unknown.is_empty());
+    assert!(unknown.iter().all(|r| r.reasons.iter().any(|reason| reason.code == "input_stalled")), "{unknown:?}");
+}

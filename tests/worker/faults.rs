@@ -181,6 +181,54 @@ fn what_is_taken_away_without_warning_is_restored_elsewhere() {
 }
 
 #[test]
+fn what_a_thread_has_taken_over_stays_in_sight_when_the_other_learns_of_its_loss() {
+    let mut rig = Rig::new();
+    rig.one_process = true;
+    rig.start(1);
+    rig.give_all_to(0);
+    feed(&mut rig);
+    rig.settle();
+    // The first stands still for too long; the second has everything before the first learns of it.
+    rig.log.lose(0);
+    rig.give_all_to(1);
+    let still = rig.workers[0].take();
+    rig.settle();
+    rig.workers[0] = still;
+    rig.settle();
+    let shared = &rig.shared[1];
+    assert_eq!(shared.views().len(), 5);
+    assert_eq!(shared.partitions().len(), 2, "{:?}", shared.partitions());
+    assert!(shared.is_ready());
+    let text = shared.metrics.text_at(rig.time());
+    assert_eq!(gauge(&text, "shutter_partitions_owned"), 2.0);
+    assert_eq!(gauge(&text, "shutter_cases_open"), 5.0);
+}
+
+#[test]
+fn nobody_in_particular_can_make_a_case_forget_whose_answers_it_has_heard() {
+    let mut rig = Rig::new();
+    rig.detect("a", "shell");
+    rig.settle();
+    let action = rig.actions(ActionKind::Enforce).pop().expect("an action");
+    let say = |rig: &mut Rig, who: &str, id: &str| {
+        let mut said = rig.answer(&action, FeedbackKind::Commented, who);
+        said.id = id.to_owned();
+        said.reason = Some("a remark".to_owned());
+        rig.say(&said);
+    };
+    say(&mut rig, "bot", "heard");
+    rig.settle();
+    for remark in 0..300 {
+        say(&mut rig, "nobody", &format!("remark-{remark}"));
+    }
+    // Sent once more, signature and all, by whoever can write to the topic.
+    say(&mut rig, "bot", "heard");
+    rig.settle();
+    let text = rig.shared[0].metrics.text_at(rig.time());
+    assert_eq!(gauge(&text, r#"shutter_feedback_total{answer="repeated",kind="commented"}"#), 1.0);
+}
+
+#[test]
 fn a_record_that_is_no_case_event_goes_to_dead_letters_and_the_rest_goes_on() {
     let want = expected();
     let mut rig = Rig::new();
@@ -226,7 +274,7 @@ fn the_view_of_a_case_follows_its_repeats_without_a_record_for_each() {
 
 /// Sum of a gauge over its labels.
 fn gauge(text: &str, name: &str) -> f64 {
-    let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '));
+    let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
     text.lines().filter(|l| of(l)).filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 

@@ -70,7 +70,11 @@ impl ReadFeedback for Trusting {
 
     fn authenticate(&self, feedback: &Feedback, _: &[Header]) -> Result<Actor, String> {
         let id = feedback.claimed_actor.clone().unwrap_or_default();
-        let kind = if id == "checker" { ActorKind::Verifier } else { ActorKind::Executor };
+        let kind = match id.as_str() {
+            "checker" => ActorKind::Verifier,
+            "nobody" => ActorKind::Unauthenticated,
+            _ => ActorKind::Executor,
+        };
         Ok(Actor { id: id.into(), kind })
     }
 }
@@ -83,6 +87,8 @@ pub struct Rig {
     /// What HTTP and metrics see of each worker.
     pub shared: Vec<Arc<Shared>>,
     pub traps: Traps,
+    /// Whether all workers are threads of one process.
+    pub one_process: bool,
     policy: String,
     codec: Codec,
     ids: u32,
@@ -109,7 +115,9 @@ impl Rig {
         let clock = clock(&now);
         let log = MemoryLog::new(&topics, COUNTS, clock);
         let (workers, shared, traps) = (Vec::new(), Vec::new(), Traps::default());
-        let mut rig = Self { log, topics, now, workers, shared, traps, policy: policy.to_owned(), codec, ids: 0 };
+        let one_process = false;
+        let mut rig =
+            Self { log, topics, now, workers, shared, traps, one_process, policy: policy.to_owned(), codec, ids: 0 };
         rig.start(0);
         rig.give_all_to(0);
         rig
@@ -158,7 +166,11 @@ impl Rig {
         let announcement =
             Announcement { policy, catalog, stamp: rules.stamp(), grouping: rules.policy.grouping.clone() };
         let log = self.log.worker(u32::try_from(index).expect("few workers"));
-        let shared = Arc::new(Shared::new(Arc::new(Metrics::new(&rules)), false));
+        // Threads of one process, unless a test wants them apart: HTTP and metrics are the same.
+        let shared = match self.shared.first() {
+            Some(shared) if index > 0 && self.one_process => Arc::clone(shared),
+            _ => Arc::new(Shared::new(Arc::new(Metrics::new(&rules)), false)),
+        };
         let setup = Setup {
             log: Box::new(Trapped { log, traps: self.traps.clone() }),
             intake: Intake::new(settings, rules.clone()),
