@@ -230,7 +230,10 @@ impl<'a> Facts<'a> {
             Field::Tag(name) => text(finding.resource.tags.get(name)),
             Field::Attr(attr) => match (finding.attributes.get(*attr), field.kind()) {
                 (None, _) => Value::Unknown,
-                (Some(value), FieldKind::Number) => value.parse().map_or(Value::Unknown, Value::Number),
+                (Some(value), FieldKind::Number) => {
+                    // `nan` and `inf` parse too, and are no numbers that anybody knows.
+                    value.parse().ok().filter(|n: &f64| n.is_finite()).map_or(Value::Unknown, Value::Number)
+                }
                 (Some(value), _) => Value::Text(value),
             },
         }

@@ -25,8 +25,14 @@ pub const FINDINGS_SHOWN: usize = 20;
 pub const TIMELINE_SHOWN: usize = 50;
 /// Feedback ids remembered per case, so that a repeat of one is known; older ones fall to the audit topic.
 pub const FEEDBACK_REMEMBERED: usize = 256;
-/// Commands kept per case; a case that has used more is held.
+/// Commands kept per case; beyond it the oldest requests for an answer that is there make room.
 pub const COMMANDS_PER_CASE: usize = 64;
+/// Persons and bots that one generation of a case remembers as its fixers; beyond it nobody new may claim a repair.
+pub const FIXERS_PER_CASE: usize = 64;
+/// Grants that one budget may have within its window: they are one record. A limit beyond it limits nothing.
+pub const BUDGET_GRANTS: u32 = 5_000;
+/// Reopenings of a case that are remembered; a policy may call at most this many flapping.
+pub const REOPENINGS: usize = 1_000;
 /// Longest reason or comment in feedback.
 pub const REASON_BYTES: usize = 2_048;
 /// Largest feedback that is read: with every field at its own bound it stays below.

@@ -8,8 +8,9 @@ use super::chosen::chosen;
 use super::command::Order;
 use super::decide::{Decision, most_allowed};
 use super::leave::Leave;
+use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Approval, Case, Phase};
+use super::state::{Approval, Case, Findings, Phase};
 use super::step::{Step, reason};
 use crate::facts::Facts;
 use crate::finding::Attr;
@@ -84,10 +85,11 @@ impl Case {
     pub(super) fn approved(
         &mut self,
         said: &SignedFeedback,
-        last_observed: EventTime,
+        findings: &Findings,
         step: &mut Step<'_>,
     ) -> Result<(), Refusal> {
         let person = self.may_answer(said, step)?;
+        self.not_their_own(&person, findings, step)?;
         let approval = self.approval.as_mut().ok_or(Refusal::NotWaiting("not awaiting approval"))?;
         if approval.given.contains(&person) {
             return Err(Refusal::Double(person));
@@ -97,7 +99,7 @@ impl Case {
         step.tell(self, format!("approved by {person}"));
         self.acknowledge(step);
         if enough {
-            self.carry_out_approved(last_observed, step);
+            self.carry_out_approved(last_observed(findings), step);
         }
         Ok(())
     }
@@ -114,8 +116,9 @@ impl Case {
         let facts = Facts { finding: &self.lead, context: &self.context };
         let allowed = most_allowed(step.rules, step.site.ceiling, &facts) >= Ceiling::Approve;
         self.granted = Some(approval);
+        let decided_under_these = self.rules == step.rules.stamp();
         match asked {
-            Some(chosen) if allowed => self.execute(&chosen, step),
+            Some(chosen) if allowed && decided_under_these => self.execute(&chosen, step),
             // The rules have changed, and the walk over all cases hasn't come to this one yet.
             _ => self.decide_again(last_observed, "the rules have changed since it was asked", step),
         }
@@ -163,11 +166,20 @@ impl Case {
         if !approval.asked.iter().any(|asked| catalog.is_member(&person, asked)) {
             return Err(Refusal::NotAsked(person, approval.asked.join(", ")));
         }
-        let own_doing = self.lead.attributes.get(Attr::ActorId).and_then(|actor| catalog.person(actor));
-        if own_doing.is_some_and(|p| p.id == person) && verdict == "approved" {
-            return Err(Refusal::SelfApproved(person));
-        }
         Ok(person)
+    }
+
+    /// Nobody approves what is about their own doing, in whichever finding of the case, or what they carry out.
+    fn not_their_own(&self, person: &SmolStr, findings: &Findings, step: &Step<'_>) -> Result<(), Refusal> {
+        let catalog = &step.rules.catalog;
+        let said = findings.values().filter_map(|state| state.finding.as_ref()).chain([&self.lead]);
+        let mut actors = said.filter_map(|finding| finding.attributes.get(Attr::ActorId));
+        let action = self.approval.as_ref().and_then(|approval| step.rules.policy.action(&approval.action));
+        let carries_out = action.is_some_and(|action| catalog.is_member(person, &action.by));
+        if carries_out || actors.any(|actor| catalog.person(actor).is_some_and(|p| p.id == *person)) {
+            return Err(Refusal::SelfApproved(person.clone()));
+        }
+        Ok(())
     }
 
     /// The request is answered; its command expects no other answer.

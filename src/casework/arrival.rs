@@ -25,11 +25,11 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
     }
     let count = |store: &Store| store.findings(uid).get(&said.finding.fingerprint).map_or(0, |f| f.count);
     let before = count(store);
-    let change = findings::record(store, uid, said);
+    let change = findings::record(store, uid, said, step.rules);
     let doubled = before.checked_ilog2() != count(store).checked_ilog2();
     step.observe(Observation::Finding { detections: said.count, changed: change.unwrap_or(Change::Repeat) });
     let Some(known) = store.case(uid) else { return false };
-    let wakes = wakes(known, said, change, step);
+    let wakes = wakes(known, store.findings(uid), said, change, step);
     let quiet = !wakes && matches!(change, None | Some(Change::Repeat | Change::Late));
     let detected = said.finding.detected_at;
     let earlier = known.phase.is_open() && said.finding.status == Status::Open && detected < known.detected_at;
@@ -86,7 +86,7 @@ fn observed(said: &FindingEvent) -> EventTime {
 }
 
 /// Whether it moves its case even though the finding itself is only repeated.
-fn wakes(case: &Case, said: &FindingEvent, change: Option<Change>, step: &Step<'_>) -> bool {
+fn wakes(case: &Case, findings: &Findings, said: &FindingEvent, change: Option<Change>, step: &Step<'_>) -> bool {
     if change == Some(Change::Late) {
         // Its source has said something newer since.
         return false;
@@ -104,7 +104,10 @@ fn wakes(case: &Case, said: &FindingEvent, change: Option<Change>, step: &Step<'
             _ => false,
         },
         // Said again after the fix, it is the evidence that the first time was too early to be.
-        Status::Fixed | Status::Gone => case.phase.is_open() && step.rules.policy.is_verifier(&said.finding.source),
+        Status::Fixed | Status::Gone => {
+            let verifies = case.phase.is_open() && step.rules.policy.is_verifier(&said.finding.source);
+            verifies && matches!(case.vendor_evidence(findings, step), Some(Ok(_)))
+        }
         Status::Dismissed | Status::Archived => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::state::{Case, CommandState, Phase};
+use super::state::{Case, Command, CommandState, Phase};
 use super::step::Step;
 use crate::limits;
 use crate::metrics::{Observation, Waiting};
@@ -41,7 +41,12 @@ impl Case {
 
     /// It was approved while enforcement was off, and nothing has been sent.
     pub(super) fn waits_for_enforcement(&self) -> bool {
-        self.phase == Phase::AwaitingExecutor && !self.commands.iter().any(|c| c.enforces() && c.is_out())
+        self.phase == Phase::AwaitingExecutor && self.enforcement_out().is_none()
+    }
+
+    /// What this generation has sent to change the world, and still waits for an answer to.
+    pub(super) fn enforcement_out(&self) -> Option<&Command> {
+        self.commands.iter().rev().find(|c| c.enforces() && c.is_out() && c.generation == self.generation)
     }
 
     /// Something that changes the world was sent, and isn't answered or withdrawn yet.
@@ -83,7 +88,7 @@ impl Case {
                 );
                 (BottleneckKind::Approver, who, step)
             }
-            Phase::AwaitingExecutor => match self.commands.iter().rev().find(|c| c.enforces() && c.is_out()) {
+            Phase::AwaitingExecutor => match self.enforcement_out() {
                 Some(c) if c.state == CommandState::Cancelling => (
                     BottleneckKind::Executor,
                     c.responder.clone(),

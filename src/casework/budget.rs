@@ -9,6 +9,10 @@ use crate::metrics::{BudgetOutcome, Observation};
 use crate::time::Span;
 use crate::wire::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind};
 
+/// Other budgets that each message has a look at, to forget those whose windows are over: more than one, so that there
+/// are never many more than are in use.
+const LOOKED_AT: usize = 2;
+
 /// A request or a return reaches the budget's key.
 pub(super) fn handle(store: &mut Store, message: &BudgetMessage, step: &mut Step<'_>) {
     let within = Span::millis(message.within_ms);
@@ -49,5 +53,15 @@ pub(super) fn handle(store: &mut Store, message: &BudgetMessage, step: &mut Step
     }
     if budget.grants.is_empty() {
         store.forget_budget(&message.key);
+    }
+    // Nothing else would ever look at a scope that is not asked for again.
+    for key in store.budgets_behind(&message.key, LOOKED_AT) {
+        let over = |budget: &BudgetState| {
+            let since = step.now.minus(Span::millis(budget.within_ms));
+            budget.grants.iter().all(|grant| grant.at <= since)
+        };
+        if store.budget(&key).is_some_and(over) {
+            store.forget_budget(&key);
+        }
     }
 }

@@ -151,8 +151,12 @@ impl Case {
 
     fn keep(&mut self, command: Command) {
         if self.commands.len() >= limits::COMMANDS_PER_CASE {
-            let oldest_done = self.commands.iter().position(|c| !c.is_out()).unwrap_or(0);
-            self.commands.remove(oldest_done);
+            // What was done is kept longest: who did it, what has to be taken back, which ticket is open.
+            let answered = |c: &Command| !c.is_out() && matches!(c.kind, ActionKind::Verify | ActionKind::Approve);
+            let over = |c: &Command| !c.is_out() && c.generation != command.generation;
+            let find = |fits: &dyn Fn(&Command) -> bool| self.commands.iter().position(fits);
+            let least = find(&answered).or_else(|| find(&over)).or_else(|| find(&|c| !c.is_out()));
+            self.commands.remove(least.unwrap_or(0));
         }
         self.commands.push(command);
     }

@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use super::refusal::Refusal;
 use super::state::{Case, CommandState, Fix, Phase};
 use super::step::{Step, reason};
+use crate::limits;
 use crate::metrics::{Observation, SlaTarget};
 use crate::time::WallTime;
 use crate::wire::{ActionKind, ActorKind, FeedbackKind, SignedFeedback};
@@ -22,6 +23,7 @@ impl Case {
         if !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown) {
             return Err(Refusal::NotWaiting("the command was answered before"));
         }
+        let withdrawn = command.state == CommandState::Cancelling;
         command.state = match said.feedback.kind {
             FeedbackKind::Executed => CommandState::Executed,
             FeedbackKind::Failed => CommandState::Failed,
@@ -43,8 +45,13 @@ impl Case {
                 let at = said.feedback.at.min(said.received_at).max(sent_at);
                 self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
             }
-            (ActionKind::Enforce, CommandState::Failed) => {
+            (ActionKind::Enforce, CommandState::Failed) if self.waits_on_its_command() => {
                 self.try_failed("the action failed", &format!("{action} failed: {detail}"), step);
+            }
+            // It was given up before, or somebody says that it is repaired: that stands.
+            (ActionKind::Enforce, CommandState::Failed) => {
+                let when = if withdrawn { "after it was withdrawn" } else { "after it was given up" };
+                step.noted(self, "late_answer", vec![reason("late", format!("{action} failed {when}: {detail}"))]);
             }
             (ActionKind::Enforce, CommandState::Cancelled) if self.phase == Phase::AwaitingExecutor => {
                 self.failed_before = Some(SmolStr::new_static("the action was withdrawn"));
@@ -59,6 +66,15 @@ impl Case {
         Ok(())
     }
 
+    /// Whether the failure of its command is the failure of what it waits for.
+    fn waits_on_its_command(&self) -> bool {
+        match self.phase {
+            Phase::AwaitingExecutor => true,
+            Phase::AwaitingVerification => self.fix.as_ref().is_some_and(|fix| fix.uncertain),
+            _ => false,
+        }
+    }
+
     /// The owner says that the cause is repaired.
     pub(super) fn repaired(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
         let (id, kind) = (said.actor.id.clone(), said.actor.kind);
@@ -67,6 +83,9 @@ impl Case {
         }
         if matches!(self.phase, Phase::AwaitingVerification) {
             return Err(Refusal::NotWaiting(self.phase.as_str()));
+        }
+        if self.fixers.len() >= limits::FIXERS_PER_CASE && !self.fixers.contains(&id) {
+            return Err(Refusal::TooManyFixers(self.fixers.len()));
         }
         self.return_budgets(step);
         self.drop_approval("the owner says that it is repaired", step);
@@ -94,10 +113,17 @@ impl Case {
             format!("{} says that it was done at {}", fix.by.id, fix.at)
         };
         step.noted(self, "claimed", vec![reason("claimed", text)]);
+        for fixer in [&fix.by.id, &fix.responder] {
+            if !fixer.is_empty() && !self.fixers.contains(fixer) {
+                self.fixers.push(fixer.clone());
+            }
+        }
         let uncertain_before = self.fix.as_ref().is_some_and(|f| f.uncertain);
         match &mut self.fix {
             // Something that may have been done besides: evidence must be newer than that too.
             Some(known) if fix.uncertain && !known.uncertain => known.at = known.at.max(fix.at),
+            // Two fixes: evidence must be newer than both.
+            Some(known) if !known.uncertain => *known = Fix { at: known.at.max(fix.at), ..fix },
             known => *known = Some(fix),
         }
         if self.phase == Phase::AwaitingVerification && uncertain_before {
@@ -110,6 +136,7 @@ impl Case {
     pub(super) fn command_silent(&mut self, command_id: &str, step: &mut Step<'_>) {
         let Some(command) = self.commands.iter_mut().find(|c| c.command_id == command_id) else { return };
         let withdrawn = command.state == CommandState::Cancelling;
+        let earlier = command.generation != self.generation;
         command.state = CommandState::Unknown;
         command.answer_by = None;
         let (kind, action, responder) = (command.kind, command.action.clone(), command.responder.clone());
@@ -121,8 +148,11 @@ impl Case {
             vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
         );
         match kind {
-            // The end of a case stands; what a withdrawn command did, a newer observation will show.
-            _ if !self.phase.is_open() => {}
+            // The end of a case stands; what a withdrawn command did, a newer observation will show. A gate is
+            // opened again, in case it was shut.
+            _ if !self.phase.is_open() => self.take_back_standing("the case is closed", step),
+            // What an earlier generation sent is no try of this one.
+            _ if earlier => {}
             ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {
                 let by = crate::wire::Actor { id: responder.clone(), kind: ActorKind::Executor };
                 self.claim_fix(Fix { at: step.now, by, responder, uncertain: true }, step);
@@ -135,6 +165,7 @@ impl Case {
     /// A try of this generation ended without success: a person takes over.
     pub(super) fn try_failed(&mut self, cause: &'static str, summary: &str, step: &mut Step<'_>) {
         self.failed_before = Some(SmolStr::new_static(cause));
+        self.end_verification(summary, step);
         self.fix = None;
         self.granted = None;
         // Whoever acknowledged it believed in the try that has failed.

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, Findings, Phase};
+use super::state::{Case, CommandState, Findings, Phase};
 use super::step::{Step, reason};
 use super::verification::Looked;
 use crate::ids::Identity;
@@ -64,7 +64,7 @@ impl Case {
                 Ok(())
             }
             FeedbackKind::Assigned => self.assigned(said, step),
-            FeedbackKind::Approved => self.approved(said, last_observed(findings), step),
+            FeedbackKind::Approved => self.approved(said, findings, step),
             FeedbackKind::Rejected => self.rejected(said, step),
             FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled => {
                 if self.phase.is_open() {
@@ -167,8 +167,18 @@ impl Case {
         }
         let action = command.action.clone();
         let kind = said.feedback.kind;
+        if command.is_out() {
+            command.answer_by = None;
+            command.actor = Some(said.actor.clone());
+            command.state = match kind {
+                FeedbackKind::Executed => CommandState::Executed,
+                FeedbackKind::Failed => CommandState::Failed,
+                _ => CommandState::Cancelled,
+            };
+        }
         step.tell(self, format!("{action}: {kind}, after the end"));
         step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);
+        self.take_back_standing("the case is closed", step);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::finding::{Attr, Exposure, Finding, Status};
 use crate::ids::CaseUid;
 use crate::limits;
 use crate::metrics::Change;
+use crate::policy::Rules;
 use crate::wire::FindingEvent;
 
 /// Hash as the changelog keeps it.
@@ -16,7 +17,7 @@ fn change_of(finding: &Finding) -> i64 {
 }
 
 /// Writes an event into its finding. `None`: the case is full, the finding is only counted.
-pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent) -> Option<Change> {
+pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent, rules: &Rules) -> Option<Change> {
     let finding = &event.finding;
     let observed_at = event.last_observed.max(finding.observed_at);
     let open = finding.status == Status::Open;
@@ -34,7 +35,8 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent) -> 
         }
         let change = change_of(finding);
         if change == known.change {
-            return Some(Change::Repeat);
+            let retagged = known.finding.as_mut().is_some_and(|kept| retagged(kept, finding, rules));
+            return Some(if retagged { Change::Changed } else { Change::Repeat });
         }
         known.change = change;
         known.status = finding.status;
@@ -59,6 +61,18 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent) -> 
         },
     );
     Some(Change::New)
+}
+
+/// Takes over the tags. Whether a decision may turn on one that is new, gone or another: who owns the resource, whether
+/// it is protected. Any other is no news, as some sources put counters into them.
+fn retagged(kept: &mut Finding, said: &Finding, rules: &Rules) -> bool {
+    let (was, is) = (&kept.resource.tags, &said.resource.tags);
+    if was == is {
+        return false;
+    }
+    let news = was.keys().chain(is.keys()).any(|tag| was.get(tag) != is.get(tag) && rules.reads_tag(tag));
+    kept.resource.tags.clone_from(is);
+    news
 }
 
 /// The finding that stands for the case: the worst that still exposes (then the lowest fingerprint), with

@@ -2,19 +2,19 @@
 
 use smol_str::SmolStr;
 
-use super::chosen::{Chosen, chosen};
 use super::command::Order;
 use super::decide::{Argument, BudgetAnswer, DEFAULT, Decision, decide};
 use super::leave::Leave;
 use super::sla;
-use super::state::{Case, CasePath, CommandState, Findings, Phase, VerifyTerms};
+use super::state::{BudgetAsk, Case, CasePath, Command, CommandState, Findings, Phase, VerifyTerms};
 use super::step::{Enforcement, Step, reason};
 use super::verification::Evidence;
 use crate::facts::Context;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
+use crate::limits;
 use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
-use crate::policy::{ActionRule, Ceiling};
+use crate::policy::Ceiling;
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Deadlines, RulesStamp};
 
@@ -56,6 +56,7 @@ impl Case {
             assigned_at: None,
             first_action_at: None,
             fix: None,
+            fixers: Vec::new(),
             closed_at: None,
             verified_by: None,
             evidence_at: None,
@@ -88,14 +89,15 @@ impl Case {
     /// The risk is back after a verified closing: same uid, next generation; the exposure clock goes on.
     pub(super) fn reopen(&mut self, why: &str, last_observed: EventTime, step: &mut Step<'_>) {
         let reopen = step.rules.policy.reopen;
-        let since = step.now.minus(reopen.flapping_within);
-        self.reopenings.retain(|at| *at > since);
-        self.reopenings.push(step.now);
+        self.count_reopening(step);
         self.generation = Generation(self.generation.0.saturating_add(1));
         step.tell(self, format!("reopened, generation {}: {why}", self.generation));
         let generation = self.generation;
+        let standing = |c: &Command| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing);
         self.commands.retain(|c| {
             c.is_out() && c.enforces()
+                // A gate that couldn't be opened at closing.
+                || matches!(c.state, CommandState::Executed | CommandState::Unknown) && standing(c)
                 || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
                 || c.generation == generation
         });
@@ -114,6 +116,15 @@ impl Case {
         self.deadlines = self.new_deadlines(step);
         self.note_backfill(step);
         self.opened(Opening::Recurred, step);
+    }
+
+    pub(super) fn count_reopening(&mut self, step: &Step<'_>) {
+        let since = step.now.minus(step.rules.policy.reopen.flapping_within);
+        self.reopenings.retain(|at| *at > since);
+        if self.reopenings.len() >= limits::REOPENINGS {
+            self.reopenings.remove(0);
+        }
+        self.reopenings.push(step.now);
     }
 
     fn begin_generation(&mut self, last_observed: EventTime, opening: Opening, step: &mut Step<'_>) {
@@ -142,6 +153,7 @@ impl Case {
         self.assigned_at = None;
         self.first_action_at = None;
         self.fix = None;
+        self.fixers.clear();
         self.closed_at = None;
         self.verified_by = None;
         self.evidence_at = None;
@@ -219,15 +231,20 @@ impl Case {
         let fresh = self.new_deadlines(step);
         self.deadlines = sla::tightened(self.deadlines, fresh);
         self.review_leave(&decision, step);
+        if self.phase == Phase::Observing && decision.path == CasePath::Observe {
+            // It stays observed, perhaps for another reason: only what is still backlog wakes at its next sighting.
+            self.standing = decision.standing;
+            self.withheld.clone_from(&decision.withheld);
+        }
         if self.keeps_its_course(&decision, step) {
             return;
         }
         step.tell(self, format!("decided again, now {}: {why}", decision.path));
         self.return_budgets(step);
         self.drop_approval(why, step);
-        if self.commands.iter().any(|c| c.enforces() && c.is_out()) {
+        if self.enforcement_out().is_some() {
             // What is out may have happened: withdraw it and wait for the answer, then go on from there.
-            self.withdraw(super::state::Command::enforces, why, step);
+            self.withdraw(Command::enforces, why, step);
             self.failed_before = Some(SmolStr::new_static("the action is no longer wanted"));
             self.granted = None;
             return;
@@ -250,7 +267,11 @@ impl Case {
                     && self.approval.as_ref().map(|a| &a.digest) == digest
             }
             Phase::AwaitingBudget => {
-                decision.path == CasePath::Enforce && self.budget.as_ref().map(|b| &b.digest) == digest
+                let asked = |wait: &super::state::BudgetWait| {
+                    let bare = |ask: &BudgetAsk| BudgetAsk { request: String::new(), granted: false, ..ask.clone() };
+                    Some(&wait.digest) == digest && wait.asks.iter().map(bare).eq(decision.budgets.iter().cloned())
+                };
+                decision.path == CasePath::Enforce && self.budget.as_ref().is_some_and(asked)
             }
             // What is approved waits for the switch; an approval that no longer holds is asked again already.
             Phase::AwaitingExecutor if step.enforcement == Enforcement::Off => {
@@ -259,7 +280,7 @@ impl Case {
                     && matches!(self.leave(decision, step), Leave::Holds)
             }
             Phase::AwaitingExecutor => {
-                let out = self.commands.iter().rev().find(|c| c.enforces() && c.is_out());
+                let out = self.enforcement_out();
                 (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
                     && out.is_none_or(|c| c.state == CommandState::Sent)
@@ -271,7 +292,12 @@ impl Case {
     /// The budgets have answered. Kill switch, ceiling and facts are looked at again.
     pub(super) fn budgets_answered(&mut self, last_observed: EventTime, denied: Option<SmolStr>, step: &mut Step<'_>) {
         let granted = self.budget.as_ref().map(|b| b.digest.clone()).unwrap_or_default();
-        let answer = denied.map_or(BudgetAnswer::Granted(granted), BudgetAnswer::Denied);
+        let answer = match denied {
+            Some(denied) => BudgetAnswer::Denied(denied),
+            // Granted under other rules, which may have had other budgets: asked again.
+            None if self.rules != step.rules.stamp() => BudgetAnswer::NotAsked,
+            None => BudgetAnswer::Granted(granted),
+        };
         let decision = self.decide(last_observed, answer, step);
         self.take_over(&decision, step);
         let goes_on = decision.path == CasePath::Enforce && decision.budgets.is_empty();
@@ -293,8 +319,8 @@ impl Case {
         self.drop_approval("verified", step);
         self.granted = None;
         self.return_budgets(step);
-        self.withdraw(super::state::Command::enforces, "verified", step);
-        self.take_back_standing(step);
+        self.withdraw(Command::enforces, "verified", step);
+        self.take_back_standing("the case is closed", step);
         self.escalation = None;
         self.withheld = None;
         self.closed_at = Some(step.now);
@@ -321,83 +347,6 @@ impl Case {
         self.update_tickets("close_ticket", evidence.what(), step);
     }
 
-    /// Standing actions (a gate) last until the case closes.
-    fn take_back_standing(&mut self, step: &mut Step<'_>) {
-        let standing: Vec<_> = self
-            .commands
-            .iter()
-            .filter(|c| c.enforces() && c.generation == self.generation && c.state == CommandState::Executed)
-            .filter(|c| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing))
-            .map(|c| (c.action.clone(), c.target.clone()))
-            .collect();
-        for (action, target) in standing {
-            self.undo(&action, target, "the case is closed", step);
-        }
-    }
-
-    /// Takes an action back. The answer is kept like any other; nothing waits for it.
-    pub(super) fn undo(&mut self, action: &SmolStr, target: crate::wire::Target, why: &str, step: &mut Step<'_>) {
-        let Some(done) = step.rules.policy.action(action) else { return };
-        let Some(undo) = done.undo.clone() else { return };
-        // The same responder takes it back; the policy need not say so a second time.
-        let plain = ActionRule { id: undo.clone(), undo: None, standing: false, ..done.clone() };
-        let rule = step.rules.policy.action(&undo).unwrap_or(&plain);
-        if step.enforcement == Enforcement::Off || step.ceiling() < Ceiling::Approve {
-            let text = format!("{undo} is withheld: enforcement is off or beyond the ceiling; do it by hand ({why})");
-            step.tell(self, &text);
-            step.noted(self, "undo_withheld", vec![reason("undo_withheld", text.clone())]);
-            let told = step.rules.policy.owners.fallback.clone().into_iter().collect();
-            self.send(Order::notice(step.now, "undo_withheld", told, text), step);
-            return;
-        }
-        let Chosen { action, responder, target, digest, answer_within, undo } = chosen(&undo, rule, target);
-        let answer_by = step.now.plus(answer_within);
-        let order = Order {
-            kind: ActionKind::Enforce,
-            action: action.clone(),
-            responder,
-            target,
-            digest,
-            parameters: std::collections::BTreeMap::new(),
-            recipients: Vec::new(),
-            undo,
-            cancel_of: None,
-            answer_by: None,
-            not_after: answer_by,
-            summary: format!("{action}: {why}"),
-        };
-        self.send(order, step);
-        step.tell(self, format!("{action} sent: {why}"));
-    }
-
-    /// What depends on it suffers: the action is taken back and the case is open again.
-    pub(super) fn unhealthy(&mut self, evidence: &Evidence, step: &mut Step<'_>) {
-        let done: Vec<_> = self
-            .commands
-            .iter()
-            .filter(|c| c.enforces() && c.generation == self.generation)
-            .filter(|c| matches!(c.state, CommandState::Executed | CommandState::Unknown))
-            .map(|c| (c.action.clone(), c.target.clone()))
-            .collect();
-        let why = format!("{} found what depends on it unhealthy", evidence.by().id);
-        step.noted(self, "unhealthy", vec![reason("unhealthy", why.clone())]);
-        self.end_verification(&why, step);
-        if self.terms.undo {
-            for (action, target) in done {
-                self.undo(&action, target, &why, step);
-            }
-        }
-        self.generation = Generation(self.generation.0.saturating_add(1));
-        self.reopenings.push(step.now);
-        self.commands.retain(|c| !matches!(c.kind, ActionKind::Approve | ActionKind::Verify));
-        step.observe(Observation::Opened {
-            opening: Opening::VerificationFailed,
-            path: SmolStr::new_static(self.path.as_str()),
-            risk: self.risk.clone(),
-        });
-        self.try_failed("the fix broke what depends on it", &why, step);
-    }
-
     /// This case made the program stumble: nothing of it runs by itself any more.
     pub(super) fn quarantine(&mut self, step: &mut Step<'_>) {
         let text = "this case made the program stumble (a defect of ours): report it, then assign the case";
@@ -407,6 +356,8 @@ impl Case {
         self.budget = None;
         self.escalation = None;
         self.deadlines = Deadlines::default();
+        // Nobody would miss its answer any more, and the kill switch passes a held case by.
+        self.withdraw(Command::enforces, "its case is quarantined", step);
         for command in &mut self.commands {
             command.answer_by = None;
         }

@@ -10,6 +10,7 @@
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `leave` | an approval that waits for enforcement |
+//! | `undo` | taking back what was done |
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `escalation`, `timers` | deadlines and who is told |
 //! | `budget` | shares granted exactly once |
@@ -38,6 +39,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod stumbling;
 mod timers;
+mod undo;
 mod verification;
 mod view;
 

@@ -68,6 +68,9 @@ pub enum Refusal {
     /// The fixer verifies itself.
     #[error("{0} made the fix and can't verify it; somebody else must")]
     SameActor(SmolStr),
+    /// More claims of a repair than a case remembers.
+    #[error("{0} have said that it is repaired, and no more are remembered; one of them must say so")]
+    TooManyFixers(usize),
     /// The owner verifies a repair that nobody claimed.
     #[error(
         "{0} looks after the case and nobody has said that it was repaired; say `repaired`, then somebody else verifies"
@@ -104,6 +107,7 @@ impl Refusal {
             Self::UnknownCommand(_) => "unknown_command",
             Self::OlderThanFix { .. } => "older_than_fix",
             Self::SameActor(_) => "same_actor",
+            Self::TooManyFixers(_) => "too_many_fixers",
             Self::OwnerAlone(_) => "owner_alone",
             Self::NotShown { .. } => "not_shown",
             Self::HealthUnknown => "health_unknown",

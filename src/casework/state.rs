@@ -88,6 +88,8 @@ vocabulary! {
         Cancelled = "cancelled",
         /// No answer in time: may have happened or not.
         Unknown = "unknown",
+        /// It was done, or may have been, and has been taken back since.
+        TakenBack = "taken_back",
     }
 }
 
@@ -337,6 +339,9 @@ pub struct Case {
     pub first_action_at: Option<WallTime>,
     /// Last claim that it is repaired.
     pub fix: Option<Fix>,
+    /// Everybody who claimed a fix in this generation, also where the claim has failed or was overtaken: none of
+    /// them can verify it.
+    pub fixers: Vec<SmolStr>,
     /// When it was closed.
     pub closed_at: Option<WallTime>,
     /// Who verified.

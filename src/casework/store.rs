@@ -4,6 +4,7 @@
 //! changelog needs. Timers are derived from the cases, never stored. Not for any rule.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use hashbrown::HashMap;
 
@@ -81,6 +82,8 @@ pub struct Store {
     rules: RulesState,
     touched: BTreeMap<EntityKey, Before>,
     timers: BTreeSet<(WallTime, CaseUid)>,
+    /// The alarm of each case that has one.
+    alarms: HashMap<CaseUid, WallTime, foldhash::fast::RandomState>,
 }
 
 static NO_FINDINGS: Findings = Findings::new();
@@ -167,9 +170,16 @@ impl Store {
 
     /// A budget to change, made where there is none.
     pub fn touch_budget(&mut self, key: &CaseUid, make: impl FnOnce() -> BudgetState) -> &mut BudgetState {
-        let before = self.budgets.get(key).cloned();
-        self.touched.entry(EntityKey::Budget(*key)).or_insert_with(|| Before::Budget(before.map(Box::new)));
+        let budgets = &self.budgets;
+        let before = || Before::Budget(budgets.get(key).cloned().map(Box::new));
+        self.touched.entry(EntityKey::Budget(*key)).or_insert_with(before);
         self.budgets.entry(*key).or_insert_with(make)
+    }
+
+    /// Keys of the budgets behind this one, round and round.
+    pub fn budgets_behind(&self, key: &CaseUid, most: usize) -> Vec<CaseUid> {
+        let behind = self.budgets.range((Bound::Excluded(*key), Bound::Unbounded));
+        behind.chain(self.budgets.range(..*key)).map(|(key, _)| *key).take(most).collect()
     }
 
     /// Forgets a budget.
@@ -263,9 +273,20 @@ impl Store {
         changed
     }
 
-    /// Sets an alarm. Old alarms of the case stay; whoever takes one asks the case what is really due.
+    /// Sets the alarm of a case, unless an earlier one is set: whoever takes it asks the case what is really due, and
+    /// sets the next. So there is one per case, however often its deadline moves.
     pub fn set_timer(&mut self, at: WallTime, uid: CaseUid) {
+        match self.alarms.get_mut(&uid) {
+            Some(set) if *set <= at => return,
+            Some(set) => drop(self.timers.remove(&(std::mem::replace(set, at), uid))),
+            None => drop(self.alarms.insert(uid, at)),
+        }
         self.timers.insert((at, uid));
+    }
+
+    /// How many alarms are set.
+    pub fn alarms(&self) -> usize {
+        self.timers.len()
     }
 
     /// The next alarm.
@@ -278,6 +299,7 @@ impl Store {
         let (at, uid) = *self.timers.first()?;
         (at <= now).then(|| {
             self.timers.remove(&(at, uid));
+            self.alarms.remove(&uid);
             uid
         })
     }

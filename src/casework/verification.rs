@@ -170,7 +170,10 @@ impl Case {
             }),
             None => Ok(()),
         };
-        let checked = self.not_the_fixer(&actor, step).and(own).and_then(|()| self.newer_than_fix(seen, step));
+        // Each for itself: in company a fixer is still one.
+        let each = |source: &&SmolStr| Actor { id: (*source).clone(), kind: ActorKind::Vendor };
+        let others = sources.iter().map(each).try_for_each(|source| self.not_the_fixer(&source, step));
+        let checked = others.and(own).and_then(|()| self.newer_than_fix(seen, step));
         Some(checked.map(|()| Evidence { by: actor, seen_at: seen, what: format!("{names} reports it repaired") }))
     }
 
@@ -185,7 +188,8 @@ impl Case {
             .iter()
             .filter(|c| c.enforces() && c.generation == self.generation && c.state != CommandState::Cancelled)
             .flat_map(|c| c.actor.iter().map(|a| &a.id).chain(std::iter::once(&c.responder)))
-            .chain(self.fix.iter().flat_map(|f| [&f.by.id, &f.responder]));
+            .chain(self.fix.iter().flat_map(|f| [&f.by.id, &f.responder]))
+            .chain(&self.fixers);
         for fixer in fixers.filter(|id| !id.is_empty()) {
             if same(fixer) {
                 return Err(Refusal::SameActor(actor.id.clone()));

@@ -86,11 +86,12 @@ pub(super) fn case(case: &Case, next: Option<WallTime>, now: WallTime) -> Result
     if case.phase == Phase::ClosedVerified {
         let Some(by) = &case.verified_by else { return told("is closed, and nobody verified it") };
         let fixed_by = |id: &str| {
-            case.fix.as_ref().is_some_and(|fix| fix.by.id == id || fix.responder == id)
+            case.fixers.iter().any(|fixer| fixer == id)
+                || case.fix.as_ref().is_some_and(|fix| fix.by.id == id || fix.responder == id)
                 || case.commands.iter().any(|c| {
                     c.enforces()
                         && c.generation == case.generation
-                        && c.state == CommandState::Executed
+                        && matches!(c.state, CommandState::Executed | CommandState::TakenBack)
                         && (c.responder == id || c.actor.as_ref().is_some_and(|a| a.id == id))
                 })
         };

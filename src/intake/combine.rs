@@ -34,7 +34,7 @@ pub(super) struct Row {
 
 /// Collects rows in the order of their first event.
 pub(super) struct Combiner<'a> {
-    /// Fields that rules read per event: suppressions now, correlations once they run.
+    /// Fields that rules read per event, and that the change hash doesn't hold.
     reads: &'a [Field],
     rows: Vec<Row>,
     /// The last row of each fingerprint. For look-ups only; its order reaches nothing.

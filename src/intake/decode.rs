@@ -51,6 +51,10 @@ pub(super) fn findings(
     for finding in &mut findings {
         finding.fingerprint = formats::fingerprint(tenant, finding);
         finding.identity = Vec::new();
+        // A source whose clock runs ahead has seen nothing that we haven't had yet: its word of tomorrow would stand
+        // against everything that is said today.
+        finding.observed_at = finding.observed_at.min(record.timestamp.as_event());
+        finding.detected_at = finding.detected_at.min(record.timestamp.as_event());
         finding.position.topic.clone_from(&topic);
         finding.position.partition = record.from.partition;
         finding.position.offset = record.offset;

@@ -65,7 +65,7 @@ pub struct Intake {
     sources: BTreeMap<SmolStr, Source>,
     rules: Rules,
     stamp: RulesStamp,
-    /// Fields that suppressions read: they must be equal within a row.
+    /// Fields that suppressions read, and tags that decisions turn on: they must be equal within a row.
     reads: Vec<Field>,
 }
 
@@ -226,7 +226,9 @@ impl Intake {
 }
 
 fn reads(rules: &Rules) -> Vec<Field> {
-    let all: BTreeSet<Field> = rules.policy.suppress.iter().flat_map(|rule| rule.matcher.fields()).collect();
+    let suppress = rules.policy.suppress.iter().flat_map(|rule| rule.matcher.fields());
+    let tags = rules.tags().map(|tag| Field::Tag(tag.into()));
+    let all: BTreeSet<Field> = suppress.chain(tags).collect();
     all.into_iter().collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Not for looking rules up (`lookup.rs`), nor for reading them from files (`compile/`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
@@ -78,6 +78,8 @@ pub struct Policy {
     pub reopen: Reopen,
     /// Findings first seen longer ago than this never enforce.
     pub greatest_age: Span,
+    /// Tags of a resource that a decision may turn on.
+    pub(super) tags: BTreeSet<SmolStr>,
     /// Where to look first.
     pub(super) index: Indexes,
 }
@@ -430,6 +432,7 @@ impl Policy {
             verifiers: Vec::new(),
             reopen: Reopen::default(),
             greatest_age: Span::days(7),
+            tags: BTreeSet::new(),
             index: Indexes::default(),
         }
     }
@@ -437,6 +440,7 @@ impl Policy {
     /// With its index made anew; needed after every change of a rule.
     #[must_use]
     pub fn indexed(mut self) -> Self {
+        self.tags = self.tags_read();
         self.index = Indexes {
             suppress: Index::over(self.suppress.iter().map(|rule| &rule.matcher)),
             group: Index::over(self.group.iter().map(|rule| &rule.matcher)),
@@ -445,5 +449,26 @@ impl Policy {
             protect: Index::over(self.protect.iter().map(|rule| &rule.matcher)),
         };
         self
+    }
+
+    fn tags_read(&self) -> BTreeSet<SmolStr> {
+        let matchers = (self.risk.iter().map(|rule| &rule.matcher))
+            .chain(self.playbooks.iter().map(|rule| &rule.matcher))
+            .chain(self.protect.iter().map(|rule| &rule.matcher));
+        let targets = self.playbooks.iter().filter_map(|rule| rule.act.as_ref()).map(|act| &act.target);
+        let scopes = self.budgets.iter().filter_map(|rule| match &rule.for_each {
+            BudgetScope::Field(field) => Some(field.clone()),
+            BudgetScope::Site => None,
+        });
+        let fields = matchers
+            .flat_map(Predicate::fields)
+            .chain(targets.flat_map(|target| target.needs.iter().chain(&target.also).cloned()))
+            .chain(scopes);
+        let owners = self.owners.order.iter().filter_map(|step| match step {
+            OwnerStep::Tag(tag) => Some(tag.clone()),
+            _ => None,
+        });
+        let of = |field: Field| if let Field::Tag(tag) = field { Some(tag) } else { None };
+        fields.filter_map(of).chain(owners).collect()
     }
 }

@@ -130,7 +130,7 @@ pub fn record(topic: &str, offset: i64, value: impl Into<Vec<u8>>) -> Record {
     Record {
         from: TopicPartition::new(topic, 0),
         offset,
-        timestamp: WallTime::from_millis(START + 1_000),
+        timestamp: WallTime::from_millis(START + 5_000),
         key: None,
         value: Some(value.into()),
         headers: Vec::new(),

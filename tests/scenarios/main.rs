@@ -4,6 +4,7 @@
 //! Every story is told twice: once plainly, once with each step undone and done again and the state rebuilt from
 //! its changelog in between; both must read the same. How to write one: `story/README.md`.
 
+mod direct;
 mod measures;
 mod plain;
 mod properties;

@@ -146,6 +146,7 @@ impl Draft {
         for resource in self.resources {
             let (pattern, entry) = resource.value.clone();
             let entry = owned(&catalog, entry, &resource, problems);
+            catalog.tags.extend(pattern.tags.keys().cloned());
             catalog.resources.push((pattern, entry));
         }
         for raw in self.services {

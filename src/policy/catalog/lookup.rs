@@ -27,6 +27,16 @@ impl Catalog {
             && self.relations.is_empty())
     }
 
+    /// Tags of a resource that the catalog looks at.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        SERVICE_TAGS.iter().copied().chain(self.tags.iter().map(SmolStr::as_str))
+    }
+
+    /// Whether the catalog looks at this tag of a resource.
+    pub fn reads_tag(&self, tag: &str) -> bool {
+        SERVICE_TAGS.contains(&tag) || self.tags.contains(tag)
+    }
+
     /// What is known of a finding's resource. The nearest entry says the environment (resource,
     /// service, repository, account); exposures of all of them add up.
     pub fn context(&self, finding: &Finding) -> Context {

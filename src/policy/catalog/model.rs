@@ -2,7 +2,7 @@
 //!
 //! Not for reading it from files (`compile.rs`, `backstage.rs`) nor for asking it (`lookup.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -32,6 +32,8 @@ pub struct Catalog {
     pub relations: Vec<Relation>,
     /// Any way to name a person → the person; none where two people share it.
     pub(super) identities: HashMap<SmolStr, Option<SmolStr>>,
+    /// Tags that its resource patterns speak of.
+    pub(super) tags: BTreeSet<SmolStr>,
     /// Repository → services that live in it.
     pub(super) by_repository: HashMap<SmolStr, Vec<SmolStr>>,
     /// Kubernetes namespace → services that run in it.

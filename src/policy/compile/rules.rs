@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::facts::Field;
+use crate::limits;
 use crate::policy::fields::{
     Fields, Problems, count, entries, is_name, items, name, one_of, one_or_more, some_span, span, term, text, word,
 };
@@ -261,7 +262,7 @@ pub(super) fn budgets(node: &Node, draft: &mut Draft, problems: &mut Problems) {
                 "site" => Some(BudgetScope::Site),
                 name => field(name, &node.at, problems).map(BudgetScope::Field),
             });
-        let limit = fields.need("limit", problems).and_then(|node| count(node, 0, 1_000_000, problems));
+        let limit = fields.need("limit", problems).and_then(|node| count(node, 0, limits::BUDGET_GRANTS, problems));
         let within = fields.need("within", problems).and_then(|node| some_span(node, problems));
         let counts = match fields.get("counts") {
             None => Some(Counts::All),
