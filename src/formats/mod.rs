@@ -7,7 +7,8 @@
 //! | `frame.rs` | what holds for every format: size, UTF-8, nesting, then the format's own reading |
 //! | `collect.rs` | where findings are handed in: bounds, times, missing fields, scrubbing |
 //! | `json.rs`, `values.rs` | arrays and NDJSON read one by one, errors that name the field; borrowed values |
-//! | `redact.rs`, `shapes.rs` | secrets replaced by a keyed hash; what credentials look like |
+//! | `redact.rs` | secrets replaced by a keyed hash |
+//! | `shapes.rs`, `tokens.rs`, `assigned.rs` | what credentials look like: the search, tokens, values behind names |
 //! | `fingerprint.rs` | the identity fields of a finding → its fingerprint |
 //! | `reject.rs` | what a format is given, and how it refuses |
 //! | `credential.rs` | one credential, whichever tool found it |
@@ -28,6 +29,7 @@
 mod asff;
 mod asff_schema;
 mod asff_sense;
+mod assigned;
 mod collect;
 mod credential;
 mod decoder;
@@ -49,6 +51,7 @@ mod repository;
 mod sarif;
 mod shapes;
 mod suricata;
+mod tokens;
 mod trivy;
 mod values;
 mod wazuh;

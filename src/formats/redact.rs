@@ -10,6 +10,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::assigned::worth_hiding;
 use super::shapes;
 
 /// Kind of a secret that has no shape of its own: a password, or a vendor's token that nobody knows.
@@ -62,7 +63,7 @@ impl Redactor {
 
     /// For a value whose name says that it is a secret (`password`, `api_key`): its hash.
     pub fn scrub_named(&self, name: &str, value: &str) -> Option<String> {
-        (shapes::names_secret(name) && shapes::worth_hiding(value) && !is_hash(value)).then(|| self.hash(value))
+        (shapes::names_secret(name) && worth_hiding(value.trim()) && !is_hash(value)).then(|| self.hash(value))
     }
 
     fn hash_as(&self, kind: &str, secret: &str) -> String {

@@ -110,6 +110,20 @@ fn what_is_no_secret_is_left_alone() {
         "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
         "user@example.com",
         "git@github.com:acme/app.git",
+        "password=%DB_PASSWORD%",
+        "password=$DB_PASSWORD",
+        "password=$(cat file)",
+        "password={{ vault_password }}",
+        "Password: must-be-changed",
+        "ssh -u root host",
+        "ssh -p 2222 host",
+        "ls -u a:b/c",
+        "ET MALWARE signature=known",
+        "https://example.com:8443/a@b",
+        "http://[::1]:80/x@y",
+        "<token>",
+        "a->password",
+        "https://host/path?code=1&signature_id=2",
     ] {
         assert_eq!(redactor.scrub(text), text);
     }
@@ -129,8 +143,118 @@ fn a_secret_at_a_field_limit_is_not_cut_into_sight() {
 #[test]
 fn a_hostile_text_is_scanned_once() {
     // From each of its parts to its end would be 10^12 steps.
-    let text = "eyJ-".repeat(1_000_000);
-    assert_eq!(Redactor::new(b"site").scrub(&text), text);
+    for part in
+        ["eyJ-", "password={{", "password:", "password:=", "p.token: {{", "<pwd>${", "://a:b", "-u ${:", "pwd%3D${"]
+    {
+        let text = part.repeat(300_000);
+        assert!(*Redactor::new(b"site").scrub(&text) == text, "{part}");
+    }
+}
+
+/// `X` in a text stands for something that nobody may read afterwards, and nothing else in it does.
+fn hides(text: &str, secret: &str) {
+    let text = text.replace('X', secret);
+    let scrubbed = Redactor::new(b"site").scrub(&text).into_owned();
+    assert!(!scrubbed.contains(secret) && scrubbed.contains("secret:"), "{text} → {scrubbed}");
+}
+
+#[test]
+fn tokens_that_vendors_publish_are_known() {
+    let body = "q7Rk2mZ8tW4vX1cB9nL5sD3fG6hJ0pYaEuTiOwMz".repeat(8);
+    for (prefix, length) in [
+        ("glsoat-", 20),
+        ("glft-", 20),
+        ("glagent-", 50),
+        ("glimt-", 25),
+        ("glffct-", 20),
+        ("gloas-", 64),
+        ("xoxc-", 40),
+        ("xoxd-", 40),
+        ("xwfp-", 40),
+        ("sk_org_", 40),
+        ("sk-", 48),
+        ("sk-svcacct-", 48),
+        ("IQoJb3JpZ2lu", 200),
+        ("FwoGZXIvYXdz", 200),
+        ("ABSK", 128),
+        ("dckr_oat_", 27),
+        ("hvb.", 100),
+        ("hvr.", 60),
+        ("doo_v1_", 64),
+        ("dor_v1_", 64),
+        ("shpss_", 32),
+        ("shppa_", 32),
+        ("shpca_", 32),
+        ("ATATT3", 180),
+        ("ATCTT3", 180),
+        ("ATBB", 32),
+        ("dapi", 32),
+        ("NRAK-", 27),
+        ("PMAK-", 59),
+        ("lin_api_", 40),
+        ("glsa_", 41),
+        ("sntrys_", 60),
+        ("sntryu_", 64),
+        ("pscale_tkn_", 32),
+        ("pscale_pw_", 32),
+        ("rubygems_", 48),
+        ("key-", 32),
+    ] {
+        hides("sent X.", &format!("{prefix}{}", &body[..length]));
+    }
+    // Azure: a client secret, a storage account's key; Terraform Cloud.
+    hides("secret X of the app", &format!("{}8Q~{}", "Abc", &body[..34]));
+    hides("key X.", &format!("{}+ASt{}A==", &body[..76], &body[..5]));
+    hides("(X)", &format!("{}.atlasv1.{}", &body[..14], &body[..67]));
+}
+
+#[test]
+fn a_token_is_found_behind_what_escapes_left() {
+    let (_, secret) = secrets().swap_remove(2);
+    for text in ["line one\\nX", "a\\tX", "url%3DX", "%20X", "tok\\u003dX", "a=b%26t%3dX%26c=d"] {
+        hides(text, &secret);
+    }
+}
+
+#[test]
+fn values_are_hidden_whole_however_they_are_written() {
+    for text in [
+        "password:X",
+        "Password: X",
+        "pwd=X;",
+        "password={X}",
+        "password=%X",
+        "password=$X",
+        "db_password2=X",
+        "{'password': u'X'}",
+        "password=b'X'",
+        "<password>X</password>",
+        "<db-password type=\"a\">X</db-password>",
+        "password%3DX",
+        "curl -u admin:X https://host",
+        "curl --user admin:X",
+        "sshpass -p X ssh host",
+        "mysqldump -u root -pX shop",
+        "Authorization: SSWS X",
+        "Proxy-Authorization: Custom X",
+        "passcode=X",
+        "postgres://u:p#X@db/shop",
+        "postgres://u:a/X@db/shop",
+        "mongodb://u:X?y@db",
+        "blob?sv=2022&sig=X&se=1",
+        "https://b/o?X-Amz-Signature=X",
+        "Cookie: sid=X",
+        "JSESSIONID=X",
+        "signing_key: 'X'",
+    ] {
+        let text = text.replace("X-Amz", "x-amz");
+        hides(&text, "hunter2!Zk9");
+    }
+    // A quote inside of a quoted value doesn't end it.
+    hides(r#"{"password":"ab\"X"}"#, "cdefgh");
+    hides(r#"{\"password\":\"ab\\\"X\"}"#, "cdefgh");
+    hides("private_key=\"-----BEGIN RSA PRIVATE KEY-----\nX\nabc\n-----END RSA PRIVATE KEY-----\"", "MIIEow");
+    hides("private_key: -----BEGIN RSA PRIVATE KEY-----\nX\n-----END RSA PRIVATE KEY-----", "MIIEow");
 }
 
 proptest! {
