@@ -6,6 +6,8 @@
     reason = "what a test's own lines get wrong is a failed test"
 )]
 
+#[path = "formats/alike.rs"]
+mod alike;
 #[path = "formats/asff.rs"]
 mod asff;
 #[path = "formats/falco.rs"]

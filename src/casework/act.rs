@@ -150,7 +150,7 @@ impl Case {
             step.enter(self, Phase::Observing);
             return;
         }
-        let summary = why.map_or_else(|| self.lead.title.clone(), str::to_owned);
+        let summary = why.map_or_else(|| self.lead.title.clone(), |why| format!("{}; {why}", self.lead.title));
         step.enter(self, Phase::AwaitingOwner);
         self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
     }

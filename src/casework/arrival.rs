@@ -9,6 +9,7 @@ use super::lifecycle::last_observed;
 use super::state::{Case, Findings, Fix, Phase};
 use super::step::{Step, reason};
 use super::store::Store;
+use crate::facts::{Facts, Field, Value};
 use crate::finding::Status;
 use crate::ids::CaseUid;
 use crate::metrics::{Change, Observation};
@@ -94,11 +95,12 @@ fn wakes(case: &Case, findings: &Findings, said: &FindingEvent, change: Option<C
     let observed = observed(said);
     match said.finding.status {
         Status::Open => match case.phase {
-            Phase::ClosedVerified => case.evidence_at.is_none_or(|at| observed > at),
+            Phase::ClosedVerified => case.evidence_at.is_none_or(|at| observed > at) && contradicts(case, said),
             Phase::Stub => matches!(change, Some(Change::New | Change::Changed)),
             Phase::Observing => case.standing && step.site.start_from.is_none_or(|from| observed >= from),
             Phase::AwaitingVerification => {
                 !case.looks_again()
+                    && contradicts(case, said)
                     && case.fix.as_ref().is_some_and(|f| observed > f.at.as_event().plus(step.site.skew))
             }
             _ => false,
@@ -110,6 +112,22 @@ fn wakes(case: &Case, findings: &Findings, said: &FindingEvent, change: Option<C
         }
         Status::Dismissed | Status::Archived => false,
     }
+}
+
+/// Whether a sighting speaks against what the verifier is asked to show. A key that was switched off still lies in the
+/// file, and every scan will find it there: only who says that it *works* says that it isn't gone. Where nothing but the
+/// finding's own status is asked for, each sighting does.
+fn contradicts(case: &Case, said: &FindingEvent) -> bool {
+    let facts = Facts { finding: &said.finding, context: &said.context };
+    let mut asked = case.terms.gone.iter().filter_map(|(name, gone)| Some((Field::parse(name)?, gone))).peekable();
+    asked.peek().is_none()
+        || asked.any(|(field, gone)| match facts.get(&field) {
+            Value::Unknown => false,
+            Value::Text(text) => text != gone,
+            Value::Number(number) => number.to_string() != *gone,
+            Value::Severity(severity) => severity.as_str() != gone,
+            Value::Exposure(exposure) => exposure.to_string() != *gone,
+        })
 }
 
 /// A change of an open case: verified by its source, waved away, or worth a new decision.

@@ -422,11 +422,11 @@ impl Weighing {
         let acts = matches!(self.path, CasePath::Approve | CasePath::Enforce);
         let demoted = self.path != self.wanted;
         let withheld = (demoted && !matches!(self.path, CasePath::Approve)).then(|| {
-            let what =
-                chosen.as_ref().map_or_else(|| self.wanted.to_string(), |c| format!("{} {}", self.wanted, c.action));
+            // Named also where it has no target: the action is what somebody must do by hand now.
+            let named = playbook.and_then(|p| p.act.as_ref()).map(|act| &act.action);
+            let what = named.map_or_else(|| self.wanted.to_string(), |name| format!("{} {name}", self.wanted));
             let why = self.reasons.last().map_or("", |reason| reason.text.as_str());
-            let meanwhile =
-                chosen.as_ref().and_then(|c| policy.actions.get(&c.action)).and_then(|a| a.meanwhile.as_deref());
+            let meanwhile = named.and_then(|name| policy.actions.get(name)).and_then(|a| a.meanwhile.as_deref());
             match meanwhile {
                 Some(holds) => format!("withheld: {what} ({why}); meanwhile: {holds}"),
                 None => format!("withheld: {what} ({why})"),

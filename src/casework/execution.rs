@@ -23,6 +23,12 @@ impl Case {
         if !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown) {
             return Err(Refusal::NotWaiting("the command was answered before"));
         }
+        if command.kind == ActionKind::Approve && command.responder != said.actor.id {
+            // Whoever would carry it out must not make the question look answered.
+            let (id, kind) = (said.actor.id.clone(), said.actor.kind);
+            let (verdict, needed) = (said.feedback.kind.as_str(), "a person who was asked, and says `approved`");
+            return Err(Refusal::NotAllowed { id, kind, verdict, needed });
+        }
         let withdrawn = command.state == CommandState::Cancelling;
         command.state = match said.feedback.kind {
             FeedbackKind::Executed => CommandState::Executed,

@@ -91,6 +91,9 @@ pub(super) fn lead(findings: &Findings) -> Option<Finding> {
         lead.observed_at = lead.observed_at.max(other.observed_at);
         lead.environment = lead.environment.take().or_else(|| other.environment.clone());
         lead.recommended_action = lead.recommended_action.take().or_else(|| other.recommended_action.clone());
+        // A leaked key's file says nothing of whose it is; another tool's alert of the same key may.
+        lead.resource.account = lead.resource.account.take().or_else(|| other.resource.account.clone());
+        lead.resource.repository = lead.resource.repository.take().or_else(|| other.resource.repository.clone());
         for (name, value) in &other.resource.tags {
             if lead.resource.tags.len() < limits::TAGS {
                 lead.resource.tags.entry(name.clone()).or_insert_with(|| value.clone());

@@ -78,10 +78,10 @@ fn push(
     let class = sense::class(record, kind, &rule);
     let mut finding = Finding::new("asff", class, &rule, observed);
     finding.detected_at = first.unwrap_or(observed).min(observed);
-    finding.title = record.title.as_deref().unwrap_or(&rule).to_owned();
+    finding.title = sense::title(record, resource, kind).unwrap_or_else(|| rule.clone());
     finding.severity = sense::severity(record)?;
     finding.status = sense::status(record)?;
-    finding.exposure = sense::exposure(record, &rule);
+    finding.exposure = sense::exposure(record, resource, &rule);
     finding.confidence = record.confidence.map(|Number(confidence)| confidence.clamp(0.0, 100.0) as u8);
     finding.resource = place(record, resource, kind);
     finding.evidence.extend(record.source_url.as_deref().map(str::to_owned));

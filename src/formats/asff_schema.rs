@@ -127,6 +127,15 @@ pub(super) struct Details<'a> {
     pub aws_iam_access_key: Option<AccessKey<'a>>,
     #[serde(borrow)]
     pub aws_ecr_container_image: Option<EcrImage<'a>>,
+    #[serde(borrow)]
+    pub other: Option<Other<'a>>,
+}
+
+/// Free-form details; Access Analyzer says there who gets in.
+#[derive(Deserialize)]
+pub(super) struct Other<'a> {
+    #[serde(borrow, rename = "External Principal")]
+    pub external_principal: Option<super::json::Loose<'a>>,
 }
 
 #[derive(Deserialize)]

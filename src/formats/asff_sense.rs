@@ -189,9 +189,41 @@ fn nothing_evaluated(record: &Record<'_>) -> bool {
     reasons.into_iter().any(|reason| reason.reason_code.as_deref() == Some("CONFIG_EVALUATIONS_EMPTY"))
 }
 
-/// Only what the type says in so many words; everything else is unknown.
-pub(super) fn exposure(record: &Record<'_>, rule: &str) -> Option<Exposure> {
-    let public = in_types(record, "Network Reachability") || rule.contains("S3BucketPublic");
+/// The title; without the type and ARN that Access Analyzer puts before it.
+pub(super) fn title(record: &Record<'_>, resource: &Resource<'_>, kind: &str) -> Option<String> {
+    let title = record.title.as_deref()?;
+    let id = resource.id.as_deref().unwrap_or_default();
+    let said = title.strip_prefix(kind).and_then(|rest| rest.trim_start_matches('/').strip_prefix(id));
+    let name = id.rsplit(['/', ':']).next().filter(|name| !name.is_empty());
+    Some(match (said, name) {
+        (Some(said), Some(name)) => format!("{name} {}", said.trim_start_matches(['/', ' '])),
+        _ => title.to_owned(),
+    })
+}
+
+/// Security Hub's controls that fail only where anybody on the internet gets in.
+const PUBLIC_CONTROLS: &[&str] = &[
+    "DMS.1",
+    "DocumentDB.3",
+    "EC2.1",
+    "Lambda.1",
+    "Neptune.3",
+    "RDS.1",
+    "RDS.2",
+    "Redshift.1",
+    "S3.2",
+    "S3.3",
+    "SSM.4",
+];
+
+/// Only what the finding says in so many words; everything else is unknown.
+pub(super) fn exposure(record: &Record<'_>, resource: &Resource<'_>, rule: &str) -> Option<Exposure> {
+    let granted = resource.details.as_ref().and_then(|details| details.other.as_ref());
+    let anybody = granted.and_then(|other| other.external_principal.as_deref()) == Some("*");
+    let public = in_types(record, "Network Reachability")
+        || rule.contains("S3BucketPublic")
+        || PUBLIC_CONTROLS.contains(&rule)
+        || in_types(record, "External Access Granted") && anybody;
     let sensitive = in_types(record, "Sensitive Data Identifications") || in_types(record, "SensitiveData:");
     let kinds = [(public, ExposureKind::InternetFacing), (sensitive, ExposureKind::SensitiveData)];
     let exposure: Exposure = kinds.into_iter().filter(|(said, _)| *said).map(|(_, kind)| kind).collect();

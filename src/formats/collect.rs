@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::redact::Redactor;
 use super::reject::{DecodeInput, Reject};
-use crate::finding::Finding;
+use crate::finding::{Attr, Finding};
 use crate::limits::{self, cut};
 use crate::time::{EventTime, Span};
 use crate::wire::RejectCode;
@@ -53,11 +53,14 @@ impl<'a> Collector<'a> {
             return Err(Reject::new(RejectCode::MissingIdentity, "nothing in the record says which finding it is"));
         }
         finding.source = self.input.source.clone();
+        name_alike(&mut finding);
         if finding.environment.is_none() {
             finding.environment = environment_of(&finding.resource.tags);
         }
         finding.position.index = u32::try_from(self.findings.len()).unwrap_or(u32::MAX);
         self.clean(&mut finding);
+        // Only now: cutting a title that still holds a secret would leave half of it.
+        name_resource(&mut finding);
         self.findings.push(finding);
         Ok(())
     }
@@ -169,6 +172,55 @@ impl<'a> Collector<'a> {
                 *value = clean;
             }
         }
+    }
+}
+
+/// One name for what tools spell differently, so that their findings meet in one case: repositories (no forge tells
+/// upper from lower case), Python packages (PEP 503), and a repository's organisation as its account where the
+/// source names no other.
+fn name_alike(finding: &mut Finding) {
+    let resource = &mut finding.resource;
+    if let Some(repository) = &mut resource.repository {
+        *repository = repository.to_lowercase().into();
+        let owner = repository.split_once('/').map(|(owner, _)| SmolStr::from(owner));
+        let own = |account: &SmolStr| owner.as_ref().is_some_and(|owner| account.to_lowercase() == owner.as_str());
+        if resource.account.as_ref().is_none_or(own) {
+            resource.account = owner;
+        }
+    }
+    let ecosystem = finding.attributes.get(Attr::PackageEcosystem).unwrap_or_default();
+    if PYTHON.contains(&ecosystem.to_ascii_lowercase().as_str())
+        && let Some(name) = finding.attributes.get(Attr::PackageName)
+    {
+        let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+        let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+        finding.attributes.set(Attr::PackageName, name);
+    }
+}
+
+/// How tools call the ecosystem of Python packages.
+const PYTHON: &[&str] = &["pip", "pipenv", "poetry", "pypi", "python", "python-pkg", "pythonpkg", "uv"];
+
+/// A title says where: many vendors' titles only say what, and a list of equal titles tells nobody anything.
+fn name_resource(finding: &mut Finding) {
+    let resource = &finding.resource;
+    // A scan, or the finding itself, stands in where the source names no resource.
+    if matches!(resource.kind.as_str(), "finding" | "scan") {
+        return;
+    }
+    let title = finding.title.to_lowercase();
+    let named = |name: &str| !name.is_empty() && title.contains(&name.to_lowercase());
+    let (name, id) = (resource.name.as_deref().unwrap_or_default(), resource.id.as_str());
+    if named(name) || named(id) || resource.repository.as_deref().is_some_and(named) {
+        return;
+    }
+    // An ARN or a path through a directory tells a person less than the name at its end.
+    let long = id.contains(':') || id.starts_with('/') || id.is_empty();
+    let shown = if long && !name.is_empty() { name } else { id };
+    if !shown.is_empty() {
+        // The end of a long title is cut; where it happened must not be.
+        let room = limits::PROSE_BYTES.saturating_sub(shown.len() + 2);
+        finding.title = format!("{}: {shown}", cut(finding.title.trim_end(), room));
     }
 }
 

@@ -131,7 +131,7 @@ fn read_event(event: &Event<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
 
     let mut finding = Finding::new("falco", class(source, fields), rule, observed.unwrap_or_else(|| to.received_at()));
     finding.severity = severity(event.priority.as_deref())?;
-    finding.title = event.output.as_deref().map_or(rule, without_prefix).to_owned();
+    finding.title = event.output.as_deref().map_or(rule, |output| said(without_prefix(output))).to_owned();
     let host = given(&fields.host).or(event.hostname.as_deref());
     let actor = actor(fields);
     finding.resource = resource(source, fields, host, actor)?;
@@ -321,6 +321,17 @@ fn without_prefix(output: &str) -> &str {
     rest.split_once(' ').map_or(rest, |(_, said)| said)
 }
 
+/// The sentence before the fields that rules append to it, as `… (user=root …)` or `… | user=root …`.
+fn said(output: &str) -> &str {
+    let ends = [" (", " | "].into_iter().filter_map(|mark| output.find(mark).map(|at| (at, mark.len())));
+    let fields = |(at, mark): &(usize, usize)| {
+        let word = output.get(at + mark..).and_then(|rest| rest.split([' ', ')']).next());
+        word.is_some_and(|word| word.contains('='))
+    };
+    let end = ends.filter(fields).map(|(at, _)| at).min();
+    end.and_then(|at| output.get(..at)).filter(|said| !said.trim().is_empty()).unwrap_or(output)
+}
+
 /// `T1059` or `T1059.004`.
 fn is_technique(tag: &str) -> bool {
     let digits = |text: &str, n: usize| text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
@@ -348,5 +359,14 @@ mod tests {
     fn the_output_loses_its_time() {
         assert_eq!(without_prefix("16:26:12.425643773: Notice A shell was spawned"), "A shell was spawned");
         assert_eq!(without_prefix("Shell: spawned"), "Shell: spawned");
+    }
+
+    #[test]
+    fn the_title_is_the_sentence_without_its_fields() {
+        assert_eq!(said("A shell was spawned (user=root pid=4711)"), "A shell was spawned");
+        assert_eq!(said("A shell was spawned | evt_type=execve user=root"), "A shell was spawned");
+        assert_eq!(said("File below /etc (or /usr) opened (user=root)"), "File below /etc (or /usr) opened");
+        assert_eq!(said(" (user=root)"), " (user=root)");
+        assert_eq!(said("Nothing to cut (here)"), "Nothing to cut (here)");
     }
 }

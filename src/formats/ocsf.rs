@@ -91,6 +91,7 @@ fn push(
     finding.title = title.unwrap_or(&rule).to_owned();
     finding.severity = sense::severity(event);
     finding.status = sense::status(event);
+    finding.exposure = sense::exposure(event);
     finding.confidence = match (event.confidence_score.or(event.confidence), event.confidence_id) {
         (Some(Number(score)), _) => Some(score.clamp(0.0, 100.0) as u8),
         (None, Some(Number(1.0))) => Some(30),

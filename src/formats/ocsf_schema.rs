@@ -59,6 +59,16 @@ pub(super) struct Event<'a> {
     pub observables: Option<Vec<Observable<'a>>>,
     #[serde(borrow)]
     pub evidences: Option<Vec<Evidence<'a>>>,
+    /// Whatever else the producer knows, in whatever shape.
+    #[serde(borrow)]
+    pub unmapped: Option<&'a serde_json::value::RawValue>,
+}
+
+/// The one thing in `unmapped` that is read: how Prowler sorts its checks.
+#[derive(Deserialize)]
+pub(super) struct Unmapped<'a> {
+    #[serde(borrow)]
+    pub categories: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Deserialize)]

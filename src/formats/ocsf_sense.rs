@@ -3,8 +3,8 @@
 //! Not for reading fields (`ocsf.rs`).
 
 use super::json::Number;
-use super::ocsf_schema::{Event, Info, Resource};
-use crate::finding::{Class, Severity, Status};
+use super::ocsf_schema::{Event, Info, Resource, Unmapped};
+use crate::finding::{Class, Exposure, ExposureKind, Severity, Status};
 
 /// `vendor/product`.
 pub(super) fn product(event: &Event<'_>) -> String {
@@ -70,8 +70,9 @@ pub(super) fn class(event: &Event<'_>, resource: Option<&Resource<'_>>, rule: &s
     }
     let kind = resource.and_then(|resource| resource.r#type.as_deref()).unwrap_or_default();
     let group = resource.and_then(|resource| resource.group.as_ref()?.name.as_deref()).unwrap_or_default();
-    let of_identity =
-        kind.starts_with("AwsIam") || kind.starts_with("AwsSso") || group == "iam" || rule.starts_with("IAM.");
+    let of_identity = ["AwsIam", "AwsSso", "AWS::IAM::", "AWS::SSO::"].iter().any(|prefix| kind.starts_with(prefix))
+        || group == "iam"
+        || rule.starts_with("IAM.");
     if of_identity {
         return Class::Identity;
     }
@@ -83,6 +84,15 @@ pub(super) fn class(event: &Event<'_>, resource: Option<&Resource<'_>>, rule: &s
         };
     }
     Class::Runtime
+}
+
+/// Prowler sorts its checks; a failed one of this sort says that the internet gets in.
+pub(super) fn exposure(event: &Event<'_>) -> Option<Exposure> {
+    // Another shape is another producer's, and no mistake.
+    let unmapped: Option<Unmapped<'_>> = event.unmapped.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let sorted = unmapped.and_then(|unmapped| unmapped.categories).unwrap_or_default();
+    let public = sorted.iter().any(|category| category.as_str() == "internet-exposed");
+    public.then(|| Exposure::NONE.with(ExposureKind::InternetFacing))
 }
 
 pub(super) fn severity(event: &Event<'_>) -> Severity {

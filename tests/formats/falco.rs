@@ -16,7 +16,7 @@ fn a_shell_in_a_pod_is_of_the_workload() {
     assert_eq!((finding.class, finding.severity), (Class::Runtime, Severity::Medium));
     assert_eq!((finding.rule.as_str(), finding.resource.id.as_str()), ("Terminal shell in container", "shop/api/api"));
     assert_eq!(finding.resource.name.as_deref(), Some("api-7d4b9c6f5-x2xkq"));
-    assert_eq!(finding.title, "A shell was spawned (user=root pid=4711)");
+    assert_eq!(finding.title, "A shell was spawned: shop/api/api");
     assert_eq!(finding.attributes.get(Attr::MitreTechnique), Some("T1059"));
     assert_eq!(finding.exposure, None);
     let privileged = SHELL.replace("\"fd.name\":null", "\"container.privileged\":true");

@@ -29,7 +29,7 @@ fn three_alerts_say_what_decisions_need() {
         (Class::CodeCicd, Severity::Critical, "java/sql-injection")
     );
     assert_eq!(code.attributes.get(Attr::FilePath), Some("src/A.java"));
-    assert_eq!(code.resource.repository.as_deref(), Some("Acme/Shop"));
+    assert_eq!(code.resource.repository.as_deref(), Some("acme/shop"));
     assert_eq!(code.detected_at.to_string(), "2026-02-01T10:00:00.000Z");
     let secret = one("github", &hook("created", SECRET));
     assert_eq!((secret.class, secret.attributes.get(Attr::CredentialKind)), (Class::Secret, Some("adafruit_io_key")));

@@ -70,7 +70,8 @@ fn samples_agree_with_what_a_soc_product_extracts() {
         assert_eq!(finding.observed_at, at);
         if kind == "alert" {
             assert_eq!(Some(finding.rule.as_str()), expected["action"]["properties"]["signature_id"].as_str());
-            assert_eq!(Some(finding.title.as_str()), expected["action"]["properties"]["signature"].as_str());
+            let signature = expected["action"]["properties"]["signature"].as_str().unwrap();
+            assert_eq!(finding.title, format!("{signature}: {}", finding.resource.id));
             // EVE counts downwards: 1 is the worst.
             let by_number = [Severity::High, Severity::Medium, Severity::Low];
             let number = expected["event"]["severity"].as_u64().unwrap() as usize;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use shutter::casework::{Enforcement, Site};
 use shutter::engine::{Answered, Engine, Trials};
-use shutter::formats::{Format, Redactor, Reject};
+use shutter::formats::{Format, Mapping, Redactor, Reject};
 use shutter::intake::{Decode, ReadFeedback, Settings, Source};
 use shutter::log::{Header, Record, TopicPartition};
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
@@ -45,18 +45,24 @@ fn folder(kind: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(kind).join(name)
 }
 
-/// `base.yaml`, or `base.yaml: this -> that; other -> another` with every *this* in it replaced.
+/// `base.yaml`, or `base.yaml: this -> that; other -> another` with every *this* in it replaced. `starter` is the
+/// policy or catalog that everybody is given.
 fn sources_of(kind: &str, name: &str) -> Result<Sources, String> {
     let (file, edits) = name.split_once(": ").unwrap_or((name, ""));
-    let mut text = std::fs::read_to_string(folder(kind, file)).map_err(|e| format!("{file}: {e}"))?;
+    let path = match file {
+        "starter" => Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(kind),
+        _ => folder(kind, file),
+    };
+    let read = shutter::policy::files::read(&path).map_err(|e| e.to_string())?;
+    let mut files: Vec<(String, String)> = read.files().iter().map(|f| (f.name.clone(), f.text.clone())).collect();
     for edit in edits.split("; ").filter(|edit| !edit.is_empty()) {
         let (from, to) = edit.split_once(" -> ").ok_or_else(|| format!("`{edit}` is no `this -> that`"))?;
-        if !text.contains(from) {
+        if !files.iter().any(|(_, text)| text.contains(from)) {
             return Err(format!("{file} has no `{from}`"));
         }
-        text = text.replace(from, to);
+        files.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
     }
-    Ok(Sources::new([(file, text)]))
+    Ok(Sources::new(files))
 }
 
 pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
@@ -69,6 +75,9 @@ pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
     };
     Ok(Arc::new(Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) }))
 }
+
+/// `{secret}` in vendors' records: in two parts, so that no scanner takes it for a leak.
+const SECRET: &str = concat!("AKIA", "Q3EGRBQ7XW2M5T4A");
 
 struct Stage {
     show: Answered<Cast>,
@@ -124,14 +133,23 @@ fn sources(story: &Story) -> Result<Vec<Source>, String> {
         match words.as_slice() {
             [act, name, ..] if act == "see" => drop(found.insert(name.clone(), Arc::new(Plain))),
             [act, name, format, ..] if act == "raw" => {
-                let format = Format::parse(format).map_err(|e| e.to_string())?;
-                found.insert(name.clone(), Arc::new(format));
+                found.insert(name.clone(), decoder(format)?);
             }
             _ => {}
         }
     }
     let source = |(name, decoder): (String, _)| Source { name: name.into(), decoder, secret_bearing: false };
     Ok(found.into_iter().map(source).collect())
+}
+
+/// A built-in format, or a mapping file by its path in this repository.
+fn decoder(format: &str) -> Result<Arc<dyn Decode>, String> {
+    if !format.ends_with(".yaml") {
+        return Ok(Arc::new(Format::parse(format).map_err(|e| e.to_string())?));
+    }
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format)).map_err(|e| e.to_string())?;
+    Ok(Arc::new(Mapping::parse(format, &text).map_err(|e| e.to_string())?))
 }
 
 /// `nobody`, or `willing` with exceptions: `willing aws-iam=silent verifiers=refuses approvers=silent:10m`.
@@ -217,15 +235,7 @@ impl Stage {
 
     /// `see SOURCE name=value … [times=N every=1s]`: a detection in the stories' own format.
     fn see(&mut self, words: &Words) -> Result<(), String> {
-        let source = words.word(1)?.to_owned();
-        let times: u32 = words.named.get("times").map_or(Ok(1), |n| n.parse().map_err(|_| "times is no number"))?;
-        let every = words.named.get("every").map_or(Ok(Span::ZERO), |s| span(s))?;
-        for number in 0..times {
-            if number > 0 {
-                let next = self.show.engine.now().plus(every);
-                self.advance(next)?;
-            }
-            let now = self.show.engine.now();
+        self.again_and_again(words, |now| {
             let mut record = serde_json::Map::new();
             for (name, value) in words.named.iter().filter(|(name, _)| !["times", "every"].contains(&name.as_str())) {
                 let value = match name.as_str() {
@@ -234,22 +244,54 @@ impl Stage {
                 };
                 record.insert(name.clone(), value.into());
             }
-            let bytes = serde_json::to_vec(&record).expect("texts are JSON");
+            Ok(serde_json::to_vec(&record).expect("texts are JSON"))
+        })
+    }
+
+    /// `raw SOURCE FORMAT FILE [name=value …] [times=N every=1s]`: a vendor's own record from `raw/`. `{name}` in it is
+    /// filled in; a value such as `-30d` is that time, `{name.ms}` the same in milliseconds, `{name.utc}` with `+0000`.
+    fn raw(&mut self, words: &Words) -> Result<(), String> {
+        let path = folder("raw", words.word(3)?);
+        let record = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        self.again_and_again(words, |now| {
+            let mut text = record.clone();
+            let fills = words
+                .named
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .chain([("now", "+0s"), ("secret", SECRET)]);
+            for (name, value) in fills {
+                let at = if value.starts_with(['+', '-']) { time(value, now).ok() } else { None };
+                let Some(at) = at else {
+                    text = text.replace(&format!("{{{name}}}"), value);
+                    continue;
+                };
+                let written = at.to_string();
+                text = text.replace(&format!("{{{name}}}"), &written);
+                text = text.replace(&format!("{{{name}.ms}}"), &at.as_millis().to_string());
+                text = text.replace(&format!("{{{name}.utc}}"), &format!("{}+0000", written.trim_end_matches('Z')));
+            }
+            Ok(text.into_bytes())
+        })
+    }
+
+    fn again_and_again(
+        &mut self,
+        words: &Words,
+        record: impl Fn(WallTime) -> Result<Vec<u8>, String>,
+    ) -> Result<(), String> {
+        let source = words.word(1)?.to_owned();
+        let times: u32 = words.named.get("times").map_or(Ok(1), |n| n.parse().map_err(|_| "times is no number"))?;
+        let every = words.named.get("every").map_or(Ok(Span::ZERO), |s| span(s))?;
+        for number in 0..times {
+            if number > 0 {
+                let next = self.show.engine.now().plus(every);
+                self.advance(next)?;
+            }
+            let bytes = record(self.show.engine.now())?;
             self.feed(&source, bytes)?;
         }
         Ok(())
-    }
-
-    /// `raw SOURCE FORMAT FILE [name=value …]`: a vendor's own record; `{name}` and `{now}` in it are filled in.
-    fn raw(&mut self, words: &Words) -> Result<(), String> {
-        let path = folder("raw", words.word(3)?);
-        let mut text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let now = self.show.engine.now();
-        text = text.replace("{now}", &now.to_string());
-        for (name, value) in &words.named {
-            text = text.replace(&format!("{{{name}}}"), value);
-        }
-        self.feed(words.word(1)?, text.into_bytes())
     }
 
     fn feed(&mut self, source: &str, value: Vec<u8>) -> Result<(), String> {

@@ -33,6 +33,8 @@ pub(super) fn finding(event: &Event, alert: &Alert<'_>, out: &Collector<'_>) -> 
     credential::put(&mut finding, id.as_deref(), Some(kind));
     let state = alert.validity.as_deref().filter(|validity| matches!(*validity, "active" | "inactive"));
     finding.attributes.set_some(Attr::CredentialState, state);
+    // GitHub asked the issuer, who knows the credential: no guess any more.
+    finding.confidence = state.map(|_| 100);
     finding.attributes.set(Attr::ToolName, "secret scanning");
     Ok(finding)
 }

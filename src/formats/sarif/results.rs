@@ -152,6 +152,8 @@ fn put_text(finding: &mut Finding, result: &SarifResult<'_>, rule: &RuleOf<'_, '
         let text = |message: &Option<Message<'_>>| message.as_ref().and_then(|m| m.text.as_deref().map(first_line));
         text(&rule.short_description).or_else(|| text(&rule.full_description)).filter(|text| !text.is_empty())
     });
+    // What secret scanners say of a rule is a warning, not a name: `aws-access-token in deploy/worker.env` is shorter.
+    let described = if finding.class == Class::Secret { Some(rule.id.clone()) } else { described };
     let title = described.or_else(|| said.as_deref().map(first_line)).unwrap_or_else(|| rule.id.clone());
     finding.title = match file {
         Some(file) => format!("{title} in {file}"),

@@ -65,6 +65,10 @@ impl Artifact {
         if this.repository.is_none() {
             this.repository = repository_of(name);
         }
+        if let (Some(repository), None) = (&this.repository, &this.image) {
+            // `trivy fs .` calls everything `.`, and a checkout has another path on every builder.
+            this.id = repository.to_lowercase();
+        }
         this
     }
 

@@ -156,7 +156,7 @@ impl Draft {
             }
             service.entry = owned(&catalog, service.entry, &raw, problems);
             if let Some(repository) = &service.repository {
-                catalog.by_repository.entry(repository.clone()).or_default().push(service.name.clone());
+                catalog.by_repository.entry(repository.to_lowercase().into()).or_default().push(service.name.clone());
             }
             if let Some(namespace) = &service.namespace {
                 catalog.by_namespace.entry(namespace.clone()).or_default().push(service.name.clone());

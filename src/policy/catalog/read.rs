@@ -47,7 +47,7 @@ pub(super) fn sections(
         let at = fields.at.clone();
         fields.finish(problems);
         if let Some(pattern) = pattern {
-            draft.repositories.push(Owned { value: (Pattern::new(pattern), entry), owner, at });
+            draft.repositories.push(Owned { value: (Pattern::new(&pattern.to_lowercase()), entry), owner, at });
         }
     }
     for item in fields.get("resources").map(|node| list(node, "resources", problems)).unwrap_or_default() {

@@ -126,7 +126,9 @@ impl Matching<'_> {
                 self.problems.error(&item.at, "unknown-word", message).help(one_of(text, words));
                 good = false;
             }
-            any_of.push(Pattern::new(text));
+            // Decoded repositories are lower case, because no forge tells the cases apart.
+            let folded = (*field == Field::ResourceRepository).then(|| text.to_lowercase());
+            any_of.push(Pattern::new(folded.as_deref().unwrap_or(text)));
         }
         good.then(|| Predicate::Text { field: field.clone(), any_of })
     }
