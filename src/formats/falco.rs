@@ -323,12 +323,12 @@ fn without_prefix(output: &str) -> &str {
 
 /// The sentence before the fields that rules append to it, as `… (user=root …)` or `… | user=root …`.
 fn said(output: &str) -> &str {
-    let ends = [" (", " | "].into_iter().filter_map(|mark| output.find(mark).map(|at| (at, mark.len())));
-    let fields = |(at, mark): &(usize, usize)| {
-        let word = output.get(at + mark..).and_then(|rest| rest.split([' ', ')']).next());
+    let marks = [" (", " | "].into_iter().flat_map(|mark| output.match_indices(mark));
+    let fields = |(at, mark): &(usize, &str)| {
+        let word = output.get(at + mark.len()..).and_then(|rest| rest.split([' ', ')']).next());
         word.is_some_and(|word| word.contains('='))
     };
-    let end = ends.filter(fields).map(|(at, _)| at).min();
+    let end = marks.filter(fields).map(|(at, _)| at).min();
     end.and_then(|at| output.get(..at)).filter(|said| !said.trim().is_empty()).unwrap_or(output)
 }
 
