@@ -41,10 +41,7 @@ impl Worker {
                 Err(Attempt::Log(LogError::Transient(why))) if retries < RETRIES => {
                     retries += 1;
                     tracing::debug!(%why, retries, "the transaction will be tried again");
-                    if self.is_stopping() {
-                        return Err(WorkerError::Log(LogError::Transient(why)));
-                    }
-                    crate::clock::pause(wait);
+                    self.pause_unless_stopping(wait);
                     wait = (wait * 2).min(MOST);
                 }
                 Err(Attempt::Log(LogError::Abort(why))) if reruns < RERUNS => {
@@ -55,7 +52,8 @@ impl Worker {
                 Err(Attempt::Log(error)) => return self.start_over(&error.to_string()),
                 Err(Attempt::Stop(error)) => return Err(error),
             }
-            if self.take_back()? == TakenBack::Restarted {
+            // Whoever starts next takes the batch up again.
+            if self.take_back()? == TakenBack::Restarted || self.is_stopping() {
                 return Ok(());
             }
             self.read_control()?;
@@ -114,13 +112,18 @@ impl Worker {
             n => (MOST / 8 * n).min(MOST * 10),
         });
         self.setbacks = self.setbacks.saturating_add(1);
-        self.patiently(|log| log.reset())
+        // A new producer ends what the old one left open; so does the next start.
+        if self.is_stopping() { Ok(()) } else { self.patiently(|log| log.reset()) }
     }
 
     fn pause_unless_stopping(&self, length: Duration) {
         let end = crate::clock::instant() + length;
-        while crate::clock::instant() < end && !self.is_stopping() {
-            crate::clock::pause(MOST / 10);
+        while !self.is_stopping() {
+            let left = end.saturating_duration_since(crate::clock::instant());
+            if left.is_zero() {
+                return;
+            }
+            crate::clock::pause(left.min(MOST / 10));
         }
     }
 }

@@ -44,3 +44,23 @@ fn rules_are_announced_though_the_broker_goes_in_the_middle_of_it() {
         assert_eq!(rig.enforced().len(), 1);
     }
 }
+
+#[test]
+fn a_worker_that_is_told_to_stop_runs_no_batch_again() {
+    for error in [LogError::Abort, LogError::Transient, LogError::Unknown] {
+        let mut rig = Rig::new();
+        rig.crash(0);
+        let (setup, shared) = rig.setup(0);
+        rig.detect("web-1", "shell");
+        let told = std::sync::Arc::clone(&shared);
+        // Neither is another transaction tried, nor a new producer waited for.
+        rig.traps.set(Call::Commit, move || {
+            told.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+            Err(error("the broker is away".into()))
+        });
+        rig.traps.set(Call::Commit, || Ok(()));
+        rig.traps.set(Call::Reset, || Ok(()));
+        shutter::worker::Worker::new(setup).run().expect("stopped as told");
+        assert_eq!(rig.traps.left(), 2);
+    }
+}
