@@ -160,6 +160,32 @@ fn records_deleted_before_they_were_read_stop_the_worker_by_name() {
     );
 }
 
+#[test]
+fn records_deleted_while_others_are_being_read_stop_the_worker_too() {
+    // Which partition is looked at first changes by turns, and an error that comes after records of the same batch
+    // must be told too: once is not enough.
+    for _ in 0..4 {
+        let Some(mut site) = Site::new() else { return };
+        // It fetches little ahead, so that records can be taken away in front of it.
+        for (name, value) in [("queued.min.messages", 1), ("fetch.message.max.bytes", 512)] {
+            site.config.client.insert(name.into(), Setting::Number(value));
+        }
+        let (mut log, _) = joined(&site, "a");
+        for partition in [1, 0] {
+            site.append(&site.falco(), partition, (0..300).map(|n| format!("{n:0100}")));
+        }
+        delete_before(&site.config.bootstrap_servers, &TopicPartition::new(site.falco(), 1), 299);
+        let end = clock::instant() + Duration::from_secs(30);
+        let error = loop {
+            assert!(clock::instant() < end, "it went on as if nothing were missing");
+            if let Err(error @ LogError::Fatal(_)) = log.poll(want(10)) {
+                break error.to_string();
+            }
+        };
+        assert!(error.contains("detections.falco/1: records were deleted"), "{error}");
+    }
+}
+
 fn delete_before(brokers: &str, tp: &TopicPartition, at: i64) {
     let admin: rdkafka::admin::AdminClient<rdkafka::client::DefaultClientContext> =
         rdkafka::ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin");

@@ -41,6 +41,8 @@ struct Owned {
     queue: PartitionQueue<Group>,
     /// Records taken from the queue that didn't fit into the last batch.
     ahead: VecDeque<Record>,
+    /// What was heard after records of the same batch. It may not come again: the client has stopped reading.
+    failed: Option<KafkaError>,
     /// Nothing of it is given out until its state is restored.
     held: bool,
     /// Where reading began: the position for as long as none is committed.
@@ -267,6 +269,7 @@ impl Member {
             for (tp, start) in &starts {
                 if let Some(owned) = self.owned.get_mut(tp) {
                     owned.ahead.clear();
+                    owned.failed = None;
                     owned.start = *start;
                     owned.held = tp.topic == self.holding;
                 }
@@ -298,7 +301,7 @@ impl Member {
             let bell = Arc::clone(&self.bell);
             queue.set_nonempty_callback(move || bell.ring());
             let held = tp.topic == self.holding;
-            queues.insert(tp.clone(), Owned { queue, ahead: VecDeque::new(), held, start: *start });
+            queues.insert(tp.clone(), Owned { queue, ahead: VecDeque::new(), failed: None, held, start: *start });
         }
         let lost = self.consumer.assignment_lost();
         assign(&self.consumer, &list_of(&starts)).map_err(|e| fate(&e, "taking over partitions"))?;
@@ -365,6 +368,9 @@ impl Member {
 
     /// A batch: urgent topics first, in their order; then the others by turns.
     fn take(&mut self, want: Want) -> Result<Vec<Record>, LogError> {
+        if let Some((tp, error)) = self.owned.iter_mut().find_map(|(tp, owned)| Some((tp, owned.failed.take()?))) {
+            return Err(refused(&error, tp));
+        }
         let mut batch = Batch { records: Vec::new(), bytes: 0, want };
         for topic in &self.urgent {
             for (tp, owned) in self.owned.iter_mut().filter(|(tp, owned)| tp.topic == *topic && !owned.held) {
@@ -420,9 +426,13 @@ impl Batch {
                 None => match owned.queue.poll(Duration::ZERO) {
                     Some(Ok(message)) => record_of(&message, tp),
                     Some(Err(KafkaError::PartitionEOF(_))) => continue,
-                    // What is in the batch already must be given out; the error comes again with the next fetch.
                     Some(Err(error)) if self.records.is_empty() => return Err(error),
-                    Some(Err(_)) | None => return Ok(()),
+                    // What is in the batch already must be given out first.
+                    Some(Err(error)) => {
+                        owned.failed = Some(error);
+                        return Ok(());
+                    }
+                    None => return Ok(()),
                 },
             };
             let size = size_of(&record);
