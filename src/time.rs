@@ -223,6 +223,13 @@ clock! {
 }
 
 impl EventTime {
+    /// Whether this was before `moment`, as far as its source can tell: a source that writes whole seconds means
+    /// any moment of that second.
+    pub const fn is_surely_before(self, moment: Self) -> bool {
+        let latest = if self.0 % 1_000 == 0 { self.0.saturating_add(999) } else { self.0 };
+        latest < moment.0
+    }
+
     /// The same instant on the other clock, where a deadline counts from detection.
     pub const fn as_wall(self) -> WallTime {
         WallTime(self.0)
@@ -239,6 +246,15 @@ impl WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_seconds_are_before_only_what_is_after_all_of_them() {
+        let start = EventTime(12_500);
+        for (seen, before) in [(11_000, true), (12_000, false), (12_499, true), (12_500, false), (13_000, false)] {
+            assert_eq!(EventTime(seen).is_surely_before(start), before, "{seen}");
+        }
+        assert!(EventTime(11_000).is_surely_before(EventTime(12_000)));
+    }
 
     #[test]
     fn vendors_near_misses_are_read() {

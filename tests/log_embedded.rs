@@ -51,7 +51,7 @@ fn texts(records: &[Record]) -> Vec<String> {
 fn commit(worker: &mut EmbeddedWorker, out: &[Send], positions: &[(TopicPartition, Offset)]) {
     worker.begin().unwrap();
     for send in out {
-        worker.send(send.clone()).unwrap();
+        worker.send(send).unwrap();
     }
     worker.commit(positions).unwrap();
 }

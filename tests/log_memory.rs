@@ -41,7 +41,7 @@ fn an_open_transaction_hides_what_came_after_it() {
     poll(&mut reader);
     reader.release(&events);
     writer.begin().unwrap();
-    writer.send(send(&events, "in the transaction")).unwrap();
+    writer.send(&send(&events, "in the transaction")).unwrap();
     log.append(&events, Some(b"k"), Some(b"after it"), &[]).unwrap();
     assert!(values(&poll(&mut reader)).is_empty());
     writer.abort().unwrap();
@@ -54,7 +54,7 @@ fn a_restore_waits_for_what_was_open_when_it_began() {
     let changelog = at("changelog", 0);
     let (mut writer, mut other) = (log.worker(0), log.worker(1));
     writer.begin().unwrap();
-    writer.send(send(&changelog, "state")).unwrap();
+    writer.send(&send(&changelog, "state")).unwrap();
     let mut restore = other.restore(&changelog, None).unwrap();
     assert_eq!(restore.next(10, Duration::ZERO).unwrap(), Some(Vec::new()), "not the end: it is still open");
     writer.commit(&[]).unwrap();
@@ -89,7 +89,7 @@ fn a_worker_that_was_thrown_out_cannot_commit() {
     log.rebalance(&[(0, vec![events.clone()])]);
     poll(&mut one);
     one.begin().unwrap();
-    one.send(send(&actions, "zombie")).unwrap();
+    one.send(&send(&actions, "zombie")).unwrap();
     log.lose(0);
     log.rebalance(&[(1, vec![events.clone()])]);
     assert_eq!(poll(&mut two).changes, [Assignment::Gained(vec![events.clone()])], "at once");
@@ -107,7 +107,7 @@ fn commit_meets(fault: Fault) -> (MemoryLog, MemoryWorker, Result<(), LogError>)
     poll(&mut worker);
     assert_eq!(values(&poll(&mut worker)), [b"detection"]);
     worker.begin().unwrap();
-    worker.send(send(&at("actions.enforce", 0), "action")).unwrap();
+    worker.send(&send(&at("actions.enforce", 0), "action")).unwrap();
     log.inject(0, fault);
     let result = worker.commit(&[(at("detections.falco", 0), Offset(1))]);
     (log, worker, result)
@@ -150,8 +150,8 @@ fn an_aborted_commit_runs_again_and_writes_once() {
     worker.abort().unwrap();
     worker.begin().unwrap();
     log.inject(0, Fault::SendTransient);
-    assert!(matches!(worker.send(send(&at("actions.enforce", 0), "action")), Err(LogError::Transient(_))));
-    worker.send(send(&at("actions.enforce", 0), "action")).unwrap();
+    assert!(matches!(worker.send(&send(&at("actions.enforce", 0), "action")), Err(LogError::Transient(_))));
+    worker.send(&send(&at("actions.enforce", 0), "action")).unwrap();
     worker.commit(&[(at("detections.falco", 0), Offset(1))]).unwrap();
     assert_eq!(log.read(&at("actions.enforce", 0)).len(), 1);
     assert_eq!(log.committed(&at("detections.falco", 0)), Some(Offset(1)));
@@ -165,7 +165,7 @@ fn markers_of_transactions_do_not_hinder_catching_up() {
     log.rebalance(&[(1, vec![feedback.clone()])]);
     poll(&mut worker);
     writer.begin().unwrap();
-    writer.send(send(&feedback, "answer")).unwrap();
+    writer.send(&send(&feedback, "answer")).unwrap();
     writer.commit(&[]).unwrap();
     let offset = poll(&mut worker).records[0].offset;
     worker.begin().unwrap();

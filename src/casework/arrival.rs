@@ -97,7 +97,9 @@ fn wakes(case: &Case, findings: &Findings, said: &FindingEvent, change: Option<C
         Status::Open => match case.phase {
             Phase::ClosedVerified => case.evidence_at.is_none_or(|at| observed > at) && contradicts(case, said),
             Phase::Stub => matches!(change, Some(Change::New | Change::Changed)),
-            Phase::Observing => case.standing && step.site.start_from.is_none_or(|from| observed >= from),
+            Phase::Observing => {
+                case.standing && step.site.start_from.is_none_or(|from| !observed.is_surely_before(from))
+            }
             Phase::AwaitingVerification => {
                 !case.looks_again()
                     && contradicts(case, said)

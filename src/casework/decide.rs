@@ -396,7 +396,7 @@ impl Weighing {
     }
 
     fn backlog(&mut self, argument: &Argument) -> bool {
-        let standing = argument.start_from.is_some_and(|from| argument.last_observed < from);
+        let standing = argument.start_from.is_some_and(|from| argument.last_observed.is_surely_before(from));
         if standing {
             self.at_most(
                 CasePath::Observe,

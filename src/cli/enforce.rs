@@ -3,6 +3,7 @@
 //! Not for ceilings: those are the policy's and the configuration's.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -10,10 +11,11 @@ use super::site::{Format, Reach, Site, Where};
 use super::{exit, shown};
 use crate::casework::Enforcement;
 use crate::clock;
-use crate::service::switch::{self, Statement, SwitchError};
+use crate::config::read_key;
+use crate::service::switch::{self, Stands, Statement};
 use crate::wire::Keyring;
 use crate::wire::signature::signed_headers;
-use crate::worker::Switch;
+use crate::worker::{Switch, Trust};
 
 /// Shown by `--help`.
 pub const EXAMPLES: &str = "\
@@ -24,8 +26,8 @@ Examples:
 
 Off takes effect in every running worker at its next turn, within a second: nothing that changes the world goes out,
 and what is out is withdrawn. Off needs no key, so that an emergency never fails for want of one; on needs the key of
-a person (`feedback_keys`, kind person). On Kafka, whoever may write to the topic `control` may throw the switch:
-protect it with an ACL.";
+a person (`feedback_keys`, kind person): every worker checks its signature, on Kafka too. Status tells what the topic
+`control` says; /readyz of an instance tells what it works under.";
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -84,30 +86,71 @@ fn throw(enforcement: Enforcement, how: &Throw) -> anyhow::Result<ExitCode> {
         headers.extend(signed_headers(&statement.to_sign(&site.config.tenant), id, &secret));
     }
     // Judged here too, where the process or the topic would take it: a refusal has the same words everywhere.
-    let judged =
-        statement.judged(&site.config.tenant, &headers, &keyring, clock::now()).map_err(|error| match error {
-            SwitchError::Log(error) => error.into(),
-            refused => exit::usage(refused.to_string()),
-        })?;
+    let judged = statement
+        .judged(&site.config.tenant, &headers, &keyring, clock::now())
+        .map_err(|e| exit::usage(e.to_string()))?;
     match &site.reach {
         Reach::Process(remote) => remote.enforce(&statement, &headers)?,
-        Reach::Kafka | Reach::Database => switch::throw(&*site.desk, &site.topics, &judged, headers)?,
+        Reach::Kafka | Reach::Database => {
+            switch::throw(&*site.desk, &site.topics, &judged, headers)?;
+            // The log's clock judges too.
+            let stands = switch::stands(&*site.desk, &site.topics, &trust(&site).0)?;
+            if let Some(why) = stands.disbelieved {
+                anyhow::bail!("it was written, but no worker will believe it: {why}");
+            }
+        }
     }
     tell(&site, how.at.format)
 }
 
 fn tell(site: &Site, format: Format) -> anyhow::Result<ExitCode> {
-    let thrown = switch::thrown(&*site.desk, &site.topics)?;
-    let enforcement = thrown.as_ref().map_or(Enforcement::On, |s| s.enforcement);
+    let (enforcement, thrown, disbelieved) = match &site.reach {
+        Reach::Process(remote) => {
+            let (enforcement, thrown) = remote.enforcement()?;
+            (enforcement, thrown, None)
+        }
+        Reach::Kafka | Reach::Database => {
+            let (trust, unread) = trust(site);
+            let Stands { thrown, disbelieved } = switch::stands(&*site.desk, &site.topics, &trust)?;
+            let why = disbelieved.map(|why| match unread.as_slice() {
+                [] => why,
+                ids => format!("{why} (this machine can't read the secrets of these keys: {})", ids.join(", ")),
+            });
+            (thrown.enforcement(), thrown.switch().cloned(), why)
+        }
+    };
     match (format, &thrown) {
-        (Format::Json, _) => shown::json(&json!({"enforcement": enforcement, "switch": thrown}))?,
+        (Format::Json, _) => {
+            shown::json(&json!({"enforcement": enforcement, "switch": thrown, "disbelieved": disbelieved}))?;
+        }
+        (Format::Text, None) if disbelieved.is_some() => {
+            println!("enforcement is {enforcement}: what was said of it last is not believed");
+        }
         (Format::Text, None) => println!("enforcement is on; nobody ever switched it"),
         (Format::Text, Some(Switch { actor, reason, at, .. })) => {
             println!("enforcement is {enforcement}, since {at}, by {}: {}", shown::line(actor), shown::line(reason));
         }
     }
+    if let Some(why) = disbelieved {
+        eprintln!("warning: the last record of the switch on `control` changes nothing: {why}");
+    }
     if matches!(site.reach, Reach::Database) {
         eprintln!("no process runs; it holds from the next start on");
     }
     Ok(ExitCode::from(exit::OK))
+}
+
+/// By the keys that this machine can read, and the ids of those that it can't.
+fn trust(site: &Site) -> (Trust, Vec<&str>) {
+    let mut keyring = Keyring::default();
+    let mut unread = Vec::new();
+    for key in &site.config.feedback_keys {
+        let read = key.secret(|name| std::env::var(name).ok());
+        if read.and_then(|secret| keyring.insert(&key.id, &key.actor, key.kind, &secret)).is_err() {
+            unread.push(key.id.as_str());
+        }
+    }
+    // Without the site key only the name of who said `off` again can't be believed; the switch is judged the same.
+    let site_key = site.config.redaction_key_file.as_deref().and_then(|file| read_key(file).ok()).unwrap_or_default();
+    (Trust::new(&site.config.tenant, site.topics.control.clone(), &site_key, Arc::new(keyring)), unread)
 }

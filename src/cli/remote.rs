@@ -11,6 +11,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 use super::exit;
+use crate::casework::Enforcement;
 use crate::config::{Config, read_token};
 use crate::http::letters::{Done, LETTERS, Wanted};
 use crate::http::topics::{Page, Partitions, Raw};
@@ -19,6 +20,7 @@ use crate::log::desk::Desk;
 use crate::log::{Header, LogError, Offset, Record, Send, Topic, TopicPartition, Want};
 use crate::service::letters::{At, Replayed};
 use crate::service::switch::Statement;
+use crate::worker::Switch;
 
 /// Longest wait for an answer; reads may wait up to ten seconds for a first record.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -88,6 +90,20 @@ impl Remote {
     pub fn enforce(&self, statement: &Statement, headers: &[Header]) -> Result<(), LogError> {
         let body = serde_json::to_vec(statement).map_err(|e| LogError::Fatal(e.to_string()))?;
         self.post("/v1/enforcement", headers, None, &body).map(drop)
+    }
+
+    /// Where the kill switch stands, and who threw it last.
+    ///
+    /// # Errors
+    /// No answer, or one that isn't understood.
+    pub fn enforcement(&self) -> Result<(Enforcement, Option<Switch>), LogError> {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            enforcement: Enforcement,
+            switch: Option<Switch>,
+        }
+        let told: Told = read(&self.get("/v1/enforcement")?)?;
+        Ok((told.enforcement, told.switch))
     }
 
     /// Replays letters.

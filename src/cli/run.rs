@@ -51,7 +51,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let token = config.http.token_file.as_deref().map(crate::config::read_token).transpose()?;
-    let Assembled { setups, shared, topics, codec, keyring, backing, clock, .. } = assembled;
+    let Assembled { setups, shared, topics, codec, trust, backing, clock, .. } = assembled;
     let (embedded, chores) = match (&backing, &config.log.kafka) {
         (Backing::Kafka(_), Some(kafka)) => (None, Some(Chores::Purge(Box::new(kafka.clone()), Arc::clone(&topics)))),
         (Backing::Embedded(log), _) => (Some(log.clone()), Some(Chores::Trim(log.clone()))),
@@ -64,8 +64,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         embedded,
         clock,
         token,
-        tenant: config.tenant.clone(),
-        keyring,
+        trust,
         replaying: std::sync::Mutex::default(),
     });
     let workers = setups.len();

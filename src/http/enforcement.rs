@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer::Problem;
 use super::post::passed_on;
 use super::server::Http;
+use crate::casework::Enforcement;
 use crate::clock;
 use crate::log::embedded::EmbeddedLog;
 use crate::service::switch::{self, Statement, SwitchError};
@@ -20,9 +21,10 @@ use crate::worker::Switch;
 pub async fn read(State(http): State<Arc<Http>>) -> Result<Json<Value>, Problem> {
     let log = embedded(&http)?;
     let topics = Arc::clone(&http.topics);
-    let thrown = tokio::task::spawn_blocking(move || switch::thrown(&log, &topics));
-    let thrown = thrown.await.map_err(Problem::log)?.map_err(Problem::log)?;
-    Ok(Json(told(thrown.as_ref())))
+    let trust = http.trust.clone();
+    let stands = tokio::task::spawn_blocking(move || switch::stands(&log, &topics, &trust));
+    let stands = stands.await.map_err(Problem::log)?.map_err(Problem::log)?;
+    Ok(Json(told(stands.thrown.enforcement(), stands.thrown.switch())))
 }
 
 /// Throws it: off by anybody who gets in here, on only with the signature of a person.
@@ -32,12 +34,13 @@ pub async fn throw(State(http): State<Arc<Http>>, headers: HeaderMap, body: Byte
         Problem::bad(format!("{e}; expected {{\"enforcement\": \"off\", \"reason\": \"…\", \"at\": \"<RFC 3339>\"}}"))
     })?;
     let headers = passed_on(&headers);
-    let thrown = statement.judged(&http.tenant, &headers, &http.keyring, clock::now()).map_err(refused)?;
+    let thrown =
+        statement.judged(http.trust.tenant(), &headers, http.trust.keyring(), clock::now()).map_err(refused)?;
     let topics = Arc::clone(&http.topics);
     let switch = thrown.clone();
     let written = tokio::task::spawn_blocking(move || switch::throw(&log, &topics, &switch, headers));
     written.await.map_err(Problem::log)?.map_err(Problem::log)?;
-    Ok(Json(told(Some(&thrown))))
+    Ok(Json(told(thrown.enforcement, Some(&thrown))))
 }
 
 fn embedded(http: &Http) -> Result<EmbeddedLog, Problem> {
@@ -46,14 +49,13 @@ fn embedded(http: &Http) -> Result<EmbeddedLog, Problem> {
     })
 }
 
-fn told(switch: Option<&Switch>) -> Value {
-    json!({"enforcement": switch.map_or("on", |s| s.enforcement.as_str()), "switch": switch})
+fn told(enforcement: Enforcement, switch: Option<&Switch>) -> Value {
+    json!({"enforcement": enforcement, "switch": switch})
 }
 
 fn refused(error: SwitchError) -> Problem {
     match error {
         SwitchError::NotAllowed(why) => Problem::new(StatusCode::FORBIDDEN, "not_allowed", why),
-        SwitchError::NoReason | SwitchError::Stale { .. } => Problem::bad(error.to_string()),
-        SwitchError::Log(error) => Problem::log(error),
+        other => Problem::bad(other.to_string()),
     }
 }

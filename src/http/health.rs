@@ -16,10 +16,10 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Owns partitions, and all of them are restored.
+/// All that is owned here is restored; as a member of the group owning nothing is fine (`standby`).
 pub async fn ready(State(http): State<Arc<Http>>) -> Response {
     let parts = http.shared.partitions();
-    let ready = http.shared.is_ready();
+    let readiness = http.shared.readiness();
     let listed: Vec<_> = parts
         .iter()
         .map(|(partition, standing)| {
@@ -32,13 +32,14 @@ pub async fn ready(State(http): State<Arc<Http>>) -> Response {
         .collect();
     let rules = http.shared.rules();
     let body = json!({
-        "ready": ready,
+        "ready": readiness.is_ready(),
+        "state": readiness.as_str(),
         "partitions": listed,
         "policy": rules.as_ref().map(|(r, _)| r.policy.digest.clone()),
         "catalog": rules.as_ref().map(|(r, _)| r.catalog.digest.clone()),
         "enforcement": rules.as_ref().map(|(_, e)| e.as_str()),
     });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
 }
 

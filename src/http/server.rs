@@ -9,7 +9,6 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use smol_str::SmolStr;
 use tokio::net::TcpListener;
 
 use super::answer::Problem;
@@ -18,8 +17,8 @@ use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::topics::Topics;
-use crate::wire::{Codec, Keyring};
-use crate::worker::Shared;
+use crate::wire::Codec;
+use crate::worker::{Shared, Trust};
 
 /// Largest body: two of the largest records.
 const BODY_BYTES: usize = 2 * RECORD_BYTES;
@@ -38,10 +37,8 @@ pub struct Http {
     pub clock: Clock,
     /// Bearer token that every request but the health checks must bring.
     pub token: Option<String>,
-    /// The installation.
-    pub tenant: SmolStr,
     /// Who may switch enforcement on.
-    pub keyring: Arc<Keyring>,
+    pub trust: Trust,
     /// Held while letters are replayed: two replays at once would not see each other's marks.
     pub replaying: Mutex<()>,
 }

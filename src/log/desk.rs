@@ -2,7 +2,7 @@
 //! can't disturb a worker. Reads committed records only, and appends single records.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::embedded::{Append, EmbeddedLog};
@@ -114,26 +114,42 @@ impl KafkaDesk {
 
 impl Desk for KafkaDesk {
     fn append(&self, record: Send) -> Result<(), LogError> {
-        let mut appender = self.appender.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
         if appender.is_none() {
             *appender = Some(KafkaAppender::open(&self.config)?);
         }
-        appender.as_mut().expect("opened above").append(&record).map(drop)
+        self.told(appender.as_mut().expect("opened above").append(&record).map(drop))
     }
 
     fn scan(&self, topic: &Topic, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), LogError> {
-        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).scan(topic, None, each)
+        self.told(self.reader().scan(topic, None, each))
     }
 
     fn read(&self, from: &TopicPartition, at: Offset, want: Want) -> Result<Vec<Record>, LogError> {
-        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).read(from, at, want)
+        self.told(self.reader().read(from, at, want))
     }
 
     fn partitions(&self, topic: &Topic) -> Result<i32, LogError> {
-        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).partitions(topic)
+        self.told(self.reader().partitions(topic))
     }
 
     fn end(&self, of: &TopicPartition) -> Result<Offset, LogError> {
-        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).end(of)
+        self.told(self.reader().end(of))
+    }
+}
+
+impl KafkaDesk {
+    fn reader(&self) -> MutexGuard<'_, KafkaReader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which brokers don't answer is what one asks first.
+    fn told<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
+        result.map_err(|error| match error {
+            LogError::Transient(why) => {
+                LogError::Transient(format!("{why}; brokers: {}", self.config.bootstrap_servers))
+            }
+            other => other,
+        })
     }
 }

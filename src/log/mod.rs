@@ -157,7 +157,7 @@ pub trait Log: std::marker::Send {
     fn begin(&mut self) -> Result<(), LogError>;
 
     /// Sends within the transaction. A failure to deliver may only show at the commit.
-    fn send(&mut self, record: Send) -> Result<(), LogError>;
+    fn send(&mut self, record: &Send) -> Result<(), LogError>;
 
     /// Commits outputs and positions together. Every partition whose state was touched is in `positions`,
     /// even if unmoved.

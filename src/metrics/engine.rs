@@ -14,6 +14,9 @@ const TRANSACTION: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5
 /// From an empty changelog to one of ten million records.
 const RESTORE: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
+/// What records on `control` are about.
+const CONTROL: [&str; 5] = ["rules", "enforcement", "start", "policy", "catalog"];
+
 vocabulary! {
     /// How a transaction ended.
     Ending {
@@ -46,6 +49,7 @@ pub(super) struct Engine {
     lag: IntGaugeVec,
     rules: IntGaugeVec,
     enforcement: IntGauge,
+    disbelieved: IntCounterVec,
     owned: BTreeSet<i32>,
 }
 
@@ -80,6 +84,11 @@ impl Engine {
                 &["policy", "catalog"],
             ),
             enforcement: make.gauge("shutter_enforcement_enabled", "0 while the kill switch is off."),
+            disbelieved: make.counters(
+                "shutter_control_disbelieved_total",
+                "Records on control that nobody who may wrote, by what they are about. They change nothing.",
+                &["about"],
+            ),
             owned: BTreeSet::new(),
         }
     }
@@ -87,6 +96,9 @@ impl Engine {
     pub fn appear(&self) {
         for ending in Ending::ALL {
             self.transactions.with_label_values(&[ending.as_str()]);
+        }
+        for about in CONTROL {
+            self.disbelieved.with_label_values(&[about]);
         }
     }
 
@@ -125,6 +137,10 @@ impl Engine {
 
     pub fn enforcement(&self, enabled: i64) {
         self.enforcement.set(enabled);
+    }
+
+    pub fn disbelieved(&self, about: &str) {
+        self.disbelieved.with_label_values(&[about]).inc();
     }
 
     fn show_owned(&self) {

@@ -67,6 +67,11 @@ impl Metrics {
         names.into_iter().for_each(|name| all.intake.source_appears(name));
     }
 
+    /// A record on `control` is not believed.
+    pub fn control_disbelieved(&self, about: &'static str) {
+        self.all().engine.disbelieved(about);
+    }
+
     /// Other rules are in force. Where they bring targets that no bucket ends at, the durations begin anew.
     pub fn rules(&self, rules: &Rules, enforcement: Enforcement) {
         let mut all = self.all();

@@ -23,7 +23,7 @@ use crate::policy::report::Colour;
 use crate::policy::{Catalog, Level, Report, Rules, Sources, Warning};
 use crate::time::EventTime;
 use crate::wire::{Codec, KeyError, Keyring, Registry, RegistryError, subjects};
-use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec};
+use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Trust};
 
 /// Most bytes of one partition of an output topic of the embedded log.
 const EMBEDDED_PARTITION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -112,8 +112,8 @@ pub struct Assembled {
     pub topics: Arc<Topics>,
     /// Encodings.
     pub codec: Codec,
-    /// Who proves to be whom.
-    pub keyring: Arc<Keyring>,
+    /// Whom workers believe on `control`.
+    pub trust: Trust,
     /// The log underneath.
     pub backing: Backing,
     /// The rules that will be announced.
@@ -139,6 +139,8 @@ impl Assembled {
         let topics = Arc::new(Topics::new(&config.topics.prefix, config.sources.iter().map(|s| s.name.as_str())));
         let codec = codec_of(config, &topics)?;
         let keyring = Arc::new(Keyring::load(&config.feedback_keys, |name| std::env::var(name).ok())?);
+        let site_key = site_key(config, kind)?;
+        let trust = Trust::new(&config.tenant, topics.control.clone(), &site_key, Arc::clone(&keyring));
         let metrics = Arc::new(Metrics::new(&rules));
         metrics.sources(config.sources.iter().map(|s| s.name.as_str()));
         let shared = Arc::new(Shared::new(metrics, config.start_from == StartFrom::Now));
@@ -146,10 +148,10 @@ impl Assembled {
         let settings = Settings {
             tenant: config.tenant.clone(),
             sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
-            redactor: Redactor::new(&site_key(config, kind)?),
+            redactor: Redactor::new(&site_key),
             partitions: outputs.work_partitions(),
             dead_letter_bytes: crate::limits::RECORD_BYTES + 2 * crate::log::topics::DEAD_LETTER_ROOM,
-            feedback: Arc::new(FeedbackReader::new(codec.clone(), Arc::clone(&keyring))),
+            feedback: Arc::new(FeedbackReader::new(codec.clone(), keyring)),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
         site.start_from = match config.start_from {
@@ -173,10 +175,11 @@ impl Assembled {
                 bytes: usize::try_from(config.batch.bytes).unwrap_or(usize::MAX),
                 wait: Duration::from_millis(config.batch.wait_ms.into()),
                 cases_at_once: CASES_AT_ONCE,
+                trust: trust.clone(),
                 announce: (thread == 0).then(|| announcement.clone()),
             })
             .collect();
-        Ok(Self { setups, shared, topics, codec, keyring, backing, rules, warnings, clock: options.clock })
+        Ok(Self { setups, shared, topics, codec, trust, backing, rules, warnings, clock: options.clock })
     }
 }
 

@@ -5,8 +5,9 @@ use smol_str::SmolStr;
 
 use super::book::{Book, CURRENT, Current, START, Start};
 use super::outputs::Outputs;
+use super::trust::Trust;
 use crate::ids::CaseUid;
-use crate::log::{Send, TopicPartition};
+use crate::log::Send;
 use crate::policy::Sources;
 use crate::time::WallTime;
 use crate::wire::{CaseEvent, CaseEventKind, RulesStamp};
@@ -49,16 +50,18 @@ impl Announcement {
     ///
     /// # Errors
     /// A change of grouping, or a record that can't be written.
-    pub fn records(&self, book: &Book, outputs: &Outputs, now: WallTime) -> Result<Vec<Send>, Refused> {
+    pub fn records(&self, book: &Book, outputs: &Outputs, trust: &Trust, now: WallTime) -> Result<Vec<Send>, Refused> {
         let mut sends = Vec::new();
         let mut put = |key: String, value: Vec<u8>| {
-            sends.push(Send { to: control(outputs), key: key.into_bytes(), value: Some(value), headers: Vec::new() });
+            let headers = trust.seal(key.as_bytes(), &value);
+            sends.push(Send { to: outputs.control(), key: key.into_bytes(), value: Some(value), headers });
         };
         if book.start().is_none() {
             put(START.to_owned(), json(&Start { at: now })?);
         }
         if let Some(current) = book.current() {
-            if current.stamp == self.stamp {
+            // Somebody may have written over the sources that it names.
+            if current.stamp == self.stamp && book.current_rules().is_some() {
                 return Ok(sends);
             }
             if current.grouping != self.grouping {
@@ -83,10 +86,6 @@ impl Announcement {
         }
         Ok(sends)
     }
-}
-
-fn control(outputs: &Outputs) -> TopicPartition {
-    outputs.control()
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Refused> {

@@ -2,7 +2,8 @@
 //! switch, and when it first started; all of it from the compacted topic `control`.
 //!
 //! One version everywhere (PROTOCOL.md, 4): a worker never works under files on its own disk, only under
-//! what `control` says. Not for deciding what is in force in a partition; its state says so.
+//! what `control` says; and of that only what this installation has sealed (`trust.rs`) or a person has signed
+//! (`switch.rs`). Not for deciding what is in force in a partition; its state says so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::switch::{ENFORCEMENT, Switch, Thrown};
+use super::trust::Trust;
 use crate::casework::Enforcement;
 use crate::log::Record;
 use crate::policy::{Catalog, Policy, Rules, Sources};
@@ -18,23 +21,8 @@ use crate::wire::RulesStamp;
 
 /// Key of the pointer to the version that intake works under.
 pub const CURRENT: &str = "rules";
-/// Key of the kill switch.
-pub const ENFORCEMENT: &str = "enforcement";
 /// Key of the first start.
 pub const START: &str = "start";
-
-/// The kill switch, with who threw it and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Switch {
-    /// Where it stands.
-    pub enforcement: Enforcement,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub actor: SmolStr,
-    /// When.
-    pub at: WallTime,
-}
 
 /// The version that was announced last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,31 +54,66 @@ pub struct BadControl {
     why: String,
 }
 
+/// Longest time between an announcement and the moment when the log took it, in milliseconds: an old one can't be
+/// sent again later. Long enough for clocks that nobody sets well.
+const ANNOUNCED_MS: i64 = 900_000;
+
+/// A record on `control` that nobody who may wrote: it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disbelieved {
+    /// What it is about: `rules`, `enforcement`, `start`, `policy` or `catalog`.
+    pub about: &'static str,
+    /// Its place.
+    pub offset: i64,
+    /// Why it isn't believed.
+    pub why: String,
+    /// Whether it is of this installation all the same: sent again, or by a clock that is wrong.
+    pub sealed: bool,
+}
+
 /// What `control` says.
 #[derive(Default)]
 pub struct Book {
     policies: BTreeMap<SmolStr, Arc<Policy>>,
     catalogs: BTreeMap<SmolStr, Arc<Catalog>>,
     current: Option<Current>,
-    switch: Option<Switch>,
+    thrown: Thrown,
     start: Option<Start>,
 }
 
 impl Book {
-    /// Takes records of `control`.
+    /// Takes records of `control`, and gives back those that aren't believed: they change nothing.
     ///
     /// # Errors
-    /// A record that can't be read: the rules are never guessed.
-    pub fn read(&mut self, records: &[Record]) -> Result<(), BadControl> {
+    /// A record of ours that can't be read: the rules are never guessed.
+    pub fn read(&mut self, records: &[Record], trust: &Trust) -> Result<Vec<Disbelieved>, BadControl> {
+        let mut disbelieved = Vec::new();
         for record in records {
             let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
-            let Some(value) = &record.value else { continue };
-            self.take(&key, value).map_err(|why| BadControl { key, offset: record.offset, why })?;
+            // What a later version keeps here says nothing to this one.
+            let Some(about) = about(&key) else { continue };
+            let mut sealed = false;
+            let believed = if about == ENFORCEMENT {
+                self.thrown.take(record, trust).map_err(|why| why.to_string())
+            } else {
+                match trust.sealed(record) {
+                    Ok(value) => {
+                        sealed = true;
+                        let taken = self.take(&key, value, record.timestamp);
+                        taken.map_err(|why| BadControl { key, offset: record.offset, why })?
+                    }
+                    Err(why) => Err(why.to_string()),
+                }
+            };
+            if let Err(why) = believed {
+                disbelieved.push(Disbelieved { about, offset: record.offset, why, sealed });
+            }
         }
-        Ok(())
+        Ok(disbelieved)
     }
 
-    fn take(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+    /// A record that is ours. The inner error: one of ours that somebody has sent again.
+    fn take(&mut self, key: &str, value: &[u8], appended: WallTime) -> Result<Result<(), String>, String> {
         let json = |e: serde_json::Error| e.to_string();
         match key.split_once('/') {
             Some(("policy", digest)) => {
@@ -101,12 +124,19 @@ impl Book {
                 let (catalog, _) = Catalog::compile(sources(value)?).map_err(|e| e.to_string())?;
                 self.catalogs.insert(digest.into(), Arc::new(catalog));
             }
-            _ if key == CURRENT => self.current = Some(serde_json::from_slice(value).map_err(json)?),
-            _ if key == ENFORCEMENT => self.switch = Some(serde_json::from_slice(value).map_err(json)?),
-            _ if key == START => self.start = Some(serde_json::from_slice(value).map_err(json)?),
-            _ => {}
+            _ if key == CURRENT => {
+                let current: Current = serde_json::from_slice(value).map_err(json)?;
+                let at = current.at;
+                if appended.since(at).as_millis().abs() > ANNOUNCED_MS {
+                    return Ok(Err(format!(
+                        "it was announced at {at} and written at {appended}: sent again, or by a clock that is wrong"
+                    )));
+                }
+                self.current = Some(current);
+            }
+            _ => self.start = Some(serde_json::from_slice(value).map_err(json)?),
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// A version, where it is known.
@@ -126,19 +156,30 @@ impl Book {
         self.rules(&self.current.as_ref()?.stamp)
     }
 
-    /// The kill switch; on until somebody threw it.
+    /// The kill switch; on until somebody threw it, off where nobody can know any more.
     pub fn enforcement(&self) -> Enforcement {
-        self.switch.as_ref().map_or(Enforcement::On, |s| s.enforcement)
+        self.thrown.enforcement()
     }
 
-    /// Who threw it last, and why.
-    pub fn switch(&self) -> Option<&Switch> {
-        self.switch.as_ref()
+    /// The `off` in force that a record nobody believes lies over: said again, compaction can't forget it.
+    pub fn buried_off(&self) -> Option<(&Switch, i64)> {
+        self.thrown.buried_off()
     }
 
     /// When this installation first started.
     pub fn start(&self) -> Option<Start> {
         self.start
+    }
+}
+
+fn about(key: &str) -> Option<&'static str> {
+    match key.split_once('/') {
+        Some(("policy", _)) => Some("policy"),
+        Some(("catalog", _)) => Some("catalog"),
+        None if key == CURRENT => Some(CURRENT),
+        None if key == ENFORCEMENT => Some(ENFORCEMENT),
+        None if key == START => Some(START),
+        _ => None,
     }
 }
 

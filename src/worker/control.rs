@@ -2,9 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use super::book::Disbelieved;
+use super::switch::{ENFORCEMENT, Switch};
 use super::worker::{BUSY, MOST, RETRIES, Worker, WorkerError};
 use crate::clock::pause;
-use crate::log::LogError;
+use crate::log::{LogError, Send};
+use crate::time::Span;
+
+/// How old an announcement may be when it is written; well below what is believed.
+const WAITED: Span = Span::minutes(5);
 
 impl Worker {
     /// Reads what is new on `control`: rules for intake, the kill switch for every partition at once.
@@ -26,7 +32,20 @@ impl Worker {
             return Ok(());
         }
         let before = self.book.enforcement();
-        self.book.read(&records).map_err(|e| WorkerError::Rules(e.to_string()))?;
+        let disbelieved = self.book.read(&records, &self.trust).map_err(|e| WorkerError::Rules(e.to_string()))?;
+        self.odd = disbelieved.iter().rfind(|d| d.sealed).map(|d| d.why.clone()).or(self.odd.take());
+        if self.speaks {
+            for Disbelieved { about, offset, why, .. } in disbelieved {
+                tracing::error!(
+                    about,
+                    offset,
+                    why,
+                    "a record on `control` is not believed and changes nothing; somebody who may not writes there: see \
+                     docs/operating.md, The kill switch"
+                );
+                self.shared.metrics.control_disbelieved(about);
+            }
+        }
         let enforcement = self.book.enforcement();
         if enforcement != before {
             tracing::warn!(%enforcement, "the kill switch was thrown");
@@ -49,13 +68,20 @@ impl Worker {
 
     pub(super) fn announce_rules(&mut self) -> Result<(), WorkerError> {
         let Some(announcement) = self.announce.take() else { return self.await_rules() };
-        let now = (self.clock)();
-        let sends = announcement
-            .records(&self.book, &self.outputs, now)
-            .map_err(|refusal| WorkerError::Rules(refusal.to_string()))?;
-        if !sends.is_empty() {
+        loop {
+            let now = (self.clock)();
+            let sends = announcement
+                .records(&self.book, &self.outputs, &self.trust, now)
+                .map_err(|refusal| WorkerError::Rules(refusal.to_string()))?;
+            if sends.is_empty() {
+                break;
+            }
             self.in_transaction(&sends)?;
-            self.read_control()?;
+            self.odd = None;
+            // Where the brokers were away for long it is an old announcement by now, and nobody believes it.
+            if (self.clock)().since(now) < WAITED {
+                break;
+            }
         }
         self.await_rules()
     }
@@ -63,7 +89,7 @@ impl Worker {
     /// Rules that were read again from files. A refusal leaves the running ones in force.
     pub(super) fn announce_reloaded(&mut self) -> Result<(), WorkerError> {
         let Some(announcement) = self.shared.take_announcement() else { return Ok(()) };
-        match announcement.records(&self.book, &self.outputs, (self.clock)()) {
+        match announcement.records(&self.book, &self.outputs, &self.trust, (self.clock)()) {
             Ok(sends) if sends.is_empty() => Ok(()),
             Ok(sends) => {
                 self.in_transaction(&sends)?;
@@ -77,22 +103,41 @@ impl Worker {
         }
     }
 
+    /// Says again that enforcement is off, where a record that nobody believes lies over it: compaction would keep
+    /// that one only. The careful direction, so it can come late without harm.
+    pub(super) fn say_off_again(&mut self) -> Result<(), WorkerError> {
+        let wanted = |(_, over): &(&Switch, i64)| self.speaks && self.unburied != Some(*over);
+        let Some((off, over)) = self.book.buried_off().filter(wanted) else { return Ok(()) };
+        let again = Switch { at: (self.clock)(), ..off.clone() };
+        let value = serde_json::to_vec(&again).map_err(|e| WorkerError::Encode(e.to_string()))?;
+        let headers = self.trust.seal(ENFORCEMENT.as_bytes(), &value);
+        let to = self.outputs.control();
+        self.unburied = Some(over);
+        self.in_transaction(&[Send { to, key: ENFORCEMENT.as_bytes().to_vec(), value: Some(value), headers }])
+    }
+
     /// No work before the rules are known.
     pub(super) fn await_rules(&mut self) -> Result<(), WorkerError> {
         while self.book.current_rules().is_none() && !self.shared.stopping.load(Ordering::Relaxed) {
             pause(BUSY * 10);
             self.read_control()?;
+            if let Some(why) = self.odd.take() {
+                let why = format!(
+                    "the rules that were announced on `control` are not believed: {why}; set this machine's clock"
+                );
+                return Err(WorkerError::Rules(why));
+            }
         }
         Ok(())
     }
 
     /// Sends these in a transaction of their own. Brokers that are away are waited for, however long; sending
     /// the same twice is harmless, since records of rules are keyed by digest.
-    fn in_transaction(&mut self, sends: &[crate::log::Send]) -> Result<(), WorkerError> {
+    fn in_transaction(&mut self, sends: &[Send]) -> Result<(), WorkerError> {
         let (mut wait, mut aborts) = (BUSY * 10, 0);
         loop {
             let tried = self.log.begin().and_then(|()| {
-                sends.iter().try_for_each(|send| self.log.send(send.clone()))?;
+                sends.iter().try_for_each(|send| self.log.send(send))?;
                 self.log.commit(&[])
             });
             let Err(error) = tried else { return Ok(()) };

@@ -10,6 +10,7 @@
 //! | `part` | one owned partition, restoring or at work |
 //! | `barrier` | when a deadline may fire |
 //! | `book`, `announce` | versions of the rules on `control` |
+//! | `switch`, `trust` | the kill switch; whom a worker believes on `control` |
 //! | `outputs`, `state_codec` | what goes where, as which bytes |
 //! | `unread` | a batch waits while a Schema Registry doesn't answer |
 //! | `shared` | what HTTP and metrics may see |
@@ -26,15 +27,19 @@ mod part;
 mod poisoned;
 mod shared;
 mod state_codec;
+mod switch;
 mod transaction;
+mod trust;
 mod unread;
 #[expect(clippy::module_inception, reason = "the folder's word is the type's word")]
 mod worker;
 
 pub use announce::{Announcement, Refused};
-pub use book::{Book, Current, ENFORCEMENT, Start, Switch};
+pub use book::{Book, Current, Disbelieved, Start};
 pub use outputs::Outputs;
-pub use shared::{Shared, Standing};
+pub use shared::{Readiness, Shared, Standing};
 pub use state_codec::{StateCodec, StateError};
+pub use switch::{ENFORCEMENT, Statement, Switch, SwitchError, Thrown};
 pub use transaction::Done;
+pub use trust::{NotOurs, Trust};
 pub use worker::{Setup, Worker, WorkerError};

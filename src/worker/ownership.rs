@@ -19,13 +19,15 @@ impl Worker {
         };
         match change {
             Assignment::Gained(gained) => {
+                self.shared.member(self.number, Some(crate::clock::instant()));
                 for partition in ours(gained, &self.outputs) {
                     self.begin_restore(partition)?;
                 }
             }
-            Assignment::Revoked(gone) | Assignment::Lost(gone) => {
-                let gone = ours(gone, &self.outputs);
-                self.drop_parts(&gone);
+            Assignment::Revoked(gone) => self.drop_parts(&ours(gone, &self.outputs)),
+            Assignment::Lost(gone) => {
+                self.shared.member(self.number, None);
+                self.drop_parts(&ours(gone, &self.outputs));
             }
         }
         Ok(())

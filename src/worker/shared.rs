@@ -3,8 +3,9 @@
 //! Read-mostly; on the way of a detection nothing here is waited for.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 
@@ -33,6 +34,40 @@ pub(super) struct Holder {
     pub partition: i32,
 }
 
+/// Whether this process does what it is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It owns nothing, and the group hasn't counted every worker in yet, or its share may still change.
+    Joining,
+    /// Reads changelogs.
+    Restoring,
+    /// Everything that it owns is restored.
+    Working,
+    /// The group has let it in and given it nothing: others have it all. It takes over when one of them goes.
+    Standby,
+}
+
+impl Readiness {
+    /// Whether a deployment may go on.
+    pub const fn is_ready(self) -> bool {
+        matches!(self, Self::Working | Self::Standby)
+    }
+
+    /// In one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Restoring => "restoring",
+            Self::Working => "working",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+/// How long a share of nothing must last: with cooperative rebalancing a newcomer is first given nothing, then
+/// what others have given up for it.
+const STANDBY_AFTER: Duration = Duration::from_secs(5);
+
 /// Shared between workers and HTTP.
 pub struct Shared {
     /// Set to stop all workers after their transaction.
@@ -46,7 +81,8 @@ pub struct Shared {
     /// partitions already.
     views: DashMap<CaseUid, (Holder, CaseView)>,
     parts: Mutex<BTreeMap<i32, (u64, Standing)>>,
-    workers: AtomicU64,
+    /// Of each worker: since when the group has counted it in.
+    members: Mutex<BTreeMap<u64, Option<Instant>>>,
     rules: Mutex<Option<(Rules, Enforcement)>>,
 }
 
@@ -60,7 +96,7 @@ impl Shared {
             announcement: Mutex::new(None),
             views: DashMap::new(),
             parts: Mutex::new(BTreeMap::new()),
-            workers: AtomicU64::new(0),
+            members: Mutex::default(),
             rules: Mutex::new(None),
         }
     }
@@ -71,10 +107,24 @@ impl Shared {
         parts.iter().map(|(partition, (_, standing))| (*partition, *standing)).collect()
     }
 
-    /// Ready: owns something, and all of it is restored.
-    pub fn is_ready(&self) -> bool {
+    /// Whether all that is owned here is restored; where that is nothing, whether all workers are members.
+    pub fn readiness(&self) -> Readiness {
+        let joined: Option<Vec<Instant>> =
+            self.members.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect();
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        !parts.is_empty() && parts.values().all(|(_, s)| *s == Standing::Ready)
+        match joined.and_then(|since| since.into_iter().max()) {
+            _ if parts.values().any(|(_, standing)| *standing == Standing::Restoring) => Readiness::Restoring,
+            _ if !parts.is_empty() => Readiness::Working,
+            Some(last) if last.elapsed() >= STANDBY_AFTER => Readiness::Standby,
+            _ => Readiness::Joining,
+        }
+    }
+
+    /// The group has given a worker its share, however small, or has given it up.
+    pub(super) fn member(&self, worker: u64, since: Option<Instant>) {
+        if let Some(member) = self.members.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&worker) {
+            *member = since;
+        }
     }
 
     /// A case of the partitions that are owned here.
@@ -110,7 +160,10 @@ impl Shared {
 
     /// A number for a worker, by which its partitions are told from those of another.
     pub(super) fn enrol(&self) -> u64 {
-        self.workers.fetch_add(1, Ordering::Relaxed)
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = members.len() as u64;
+        members.insert(number, None);
+        number
     }
 
     fn stands(&self, at: Holder, standing: Standing) {

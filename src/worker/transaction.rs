@@ -104,7 +104,7 @@ impl Worker {
             return Ok(done);
         }
         let enforces = out.actions.iter().any(|a| a.kind == ActionKind::Enforce && a.cancel_of.is_none());
-        self.commit(sends, &positions, enforces)?;
+        self.commit(&sends, &positions, enforces)?;
         done.committed = true;
         Ok(done)
     }
@@ -277,7 +277,7 @@ impl Worker {
 
     fn commit(
         &mut self,
-        sends: Vec<Send>,
+        sends: &[Send],
         positions: &BTreeMap<TopicPartition, Offset>,
         enforces: bool,
     ) -> Result<(), Attempt> {
@@ -295,10 +295,10 @@ impl Worker {
         Ok(())
     }
 
-    fn send_patiently(&mut self, send: Send) -> Result<(), Attempt> {
+    fn send_patiently(&mut self, send: &Send) -> Result<(), Attempt> {
         let mut tries = 0;
         loop {
-            match self.log.send(send.clone()) {
+            match self.log.send(send) {
                 Ok(()) => return Ok(()),
                 Err(LogError::Transient(_)) if tries < SEND_TRIES => {
                     tries += 1;

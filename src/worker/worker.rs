@@ -28,6 +28,7 @@ use super::part::{Part, Ready, RestoreError};
 use super::shared::Shared;
 use super::state_codec::StateCodec;
 use super::transaction::Poison;
+use super::trust::Trust;
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::log::{Log, LogError, Offset, Record, TopicPartition, Want};
@@ -68,7 +69,10 @@ pub struct Setup {
     pub wait: Duration,
     /// Open cases decided again per transaction of a sweep, and deadlines fired per transaction.
     pub cases_at_once: usize,
-    /// Rules to announce at the start, if `control` doesn't have them yet.
+    /// Whom it believes on `control`.
+    pub trust: Trust,
+    /// Rules to announce at the start, if `control` doesn't have them yet. The worker that is given some speaks
+    /// for the process.
     pub announce: Option<super::announce::Announcement>,
 }
 
@@ -107,6 +111,13 @@ pub struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
     pub(super) book: Book,
+    pub(super) trust: Trust,
+    /// Of the workers of a process one tells what is odd on `control`.
+    pub(super) speaks: bool,
+    /// Offset over which `off` was said again, so that it is said once however late that can be read.
+    pub(super) unburied: Option<i64>,
+    /// Why rules that are ours were not believed, since it was looked at last.
+    pub(super) odd: Option<String>,
     pub(super) parts: BTreeMap<i32, Part>,
     pub(super) poison: Poison,
     pub(super) cases_at_once: usize,
@@ -141,6 +152,10 @@ impl Worker {
             shared: setup.shared,
             clock: setup.clock,
             book: Book::default(),
+            trust: setup.trust,
+            speaks: setup.announce.is_some(),
+            unburied: None,
+            odd: None,
             parts: BTreeMap::new(),
             poison: Poison::default(),
             cases_at_once: setup.cases_at_once.max(1),
@@ -194,6 +209,7 @@ impl Worker {
     pub fn turn(&mut self) -> Result<(), WorkerError> {
         self.read_control()?;
         self.announce_reloaded()?;
+        self.say_off_again()?;
         self.restore_slices()?;
         self.look_at_lag();
         let polled = match self.log.poll(self.next_want()) {

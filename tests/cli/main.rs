@@ -4,6 +4,8 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../support/command.rs"]
+mod command;
 mod http;
 #[path = "../kafka/input.rs"]
 #[allow(dead_code)]

@@ -2,12 +2,12 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use shutter::clock;
 
+pub use crate::command::Done;
 use crate::process::Process;
 
 /// Longest wait for anything, in a debug build beside a build.
@@ -25,33 +25,6 @@ pub struct Site {
     pub folder: tempfile::TempDir,
     pub port: u16,
     pub token: Option<&'static str>,
-}
-
-/// What a command did.
-pub struct Done {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl Done {
-    /// It must have ended with this code.
-    pub fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    /// Every one of these must stand in what it told on stderr.
-    pub fn tells(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(self.err.contains(word), "`{word}` is missing in:\n{}", self.err);
-        }
-        self
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}:\n{}\n{}", self.out, self.err))
-    }
 }
 
 impl Site {
@@ -121,15 +94,7 @@ impl Site {
     }
 
     pub fn with_config(&self, config: &str, arguments: &[&str]) -> Done {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_shutter"))
-            .args(arguments)
-            .arg("--config")
-            .arg(self.folder.path().join(config))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Done { code: status.code(), out: text(stdout), err: text(stderr) }
+        Done::of(&self.folder.path().join(config), arguments)
     }
 
     /// A request; status and body.

@@ -47,7 +47,7 @@ fn an_abort_with_undelivered_records_is_quick() {
     let (mut log, mut seen) = joined(&site, "a");
     begin(&mut log, &mut seen);
     for word in words(0..20_000) {
-        log.send(record(&site.topics.audit, 0, &word)).expect("sent");
+        log.send(&record(&site.topics.audit, 0, &word)).expect("sent");
     }
     let before = clock::instant();
     log.abort().expect("aborted");
@@ -61,7 +61,7 @@ fn the_same_instance_started_again_fences_the_first() {
     let Some(site) = Site::new() else { return };
     let (mut first, mut seen) = joined(&site, "a");
     begin(&mut first, &mut seen);
-    first.send(record(&site.topics.cases, 0, "zombie")).expect("sent");
+    first.send(&record(&site.topics.cases, 0, "zombie")).expect("sent");
     let second = site.open("a");
     let error = first.commit(&[]).expect_err("it is fenced");
     assert!(matches!(&error, LogError::Fatal(text) if text.contains("kafka.instance")), "{error}");
@@ -80,7 +80,7 @@ fn a_reset_gives_everything_up_and_starts_from_what_is_committed() {
     log.commit(&[(input.clone(), Offset(2))]).expect("committed");
 
     begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "unknown")).expect("sent");
+    log.send(&record(&site.topics.cases, 0, "unknown")).expect("sent");
     log.reset().expect("reset");
     seen = Seen { owned: seen.owned, ..Seen::default() };
     seen.until(&mut log, "input again", |s| s.records.len() >= 4);
@@ -90,7 +90,7 @@ fn a_reset_gives_everything_up_and_starts_from_what_is_committed() {
     assert!(matches!(&seen.changes[..], [l, g] if lost(l) && gained(g)), "{:?}", seen.changes);
     assert_eq!(site.values(&site.topics.cases), [""; 0], "the old producer's transaction was ended");
     begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "after")).expect("sent");
+    log.send(&record(&site.topics.cases, 0, "after")).expect("sent");
     log.commit(&[(input, Offset(6))]).expect("committed");
     assert_eq!(site.values(&site.topics.cases), ["after"]);
 }
@@ -102,13 +102,13 @@ fn a_restore_waits_for_the_transaction_that_is_still_open() {
     let changelog = TopicPartition::new(site.topics.changelog.clone(), 0);
     let input = TopicPartition::new(site.topics.case_events.clone(), 0);
     begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "first")).expect("sent");
+    writer.send(&record(&changelog.topic, 0, "first")).expect("sent");
     writer.commit(&[(input.clone(), Offset(0))]).expect("committed");
     begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "aborted")).expect("sent");
+    writer.send(&record(&changelog.topic, 0, "aborted")).expect("sent");
     writer.abort().expect("aborted");
     begin(&mut writer, &mut seen);
-    writer.send(record(&changelog.topic, 0, "open")).expect("sent");
+    writer.send(&record(&changelog.topic, 0, "open")).expect("sent");
     // Until the broker has it: a client that reads uncommitted records sees it.
     // In a group of its own: a second member would end the writer's generation, and with it the transaction.
     let elsewhere = KafkaConfig { group: format!("{}other", site.config.prefix), ..site.config.clone() };
@@ -206,7 +206,7 @@ fn a_commit_without_an_answer_is_unknown_and_a_reset_finds_out() {
     let mut tries = 0;
     loop {
         begin(&mut log, &mut seen);
-        log.send(record(&cases.topic, 0, "perhaps")).expect("sent");
+        log.send(&record(&cases.topic, 0, "perhaps")).expect("sent");
         written(&site, &cases, 2 * tries + 1);
         // The report of the delivery is on its way; these take longer than that.
         (0..20).for_each(|_| drop(log.position(&cases)));
@@ -229,7 +229,7 @@ fn a_commit_without_an_answer_is_unknown_and_a_reset_finds_out() {
     let settled = site.values(&site.topics.cases);
     assert!(settled.is_empty() || settled == ["perhaps"], "{settled:?}");
     begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "then")).expect("sent");
+    log.send(&record(&site.topics.cases, 0, "then")).expect("sent");
     log.commit(&[]).expect("committed");
     let mut values = site.values(&site.topics.cases);
     values.retain(|v| v != "then");
@@ -292,7 +292,7 @@ fn a_worker_to_be_killed() {
     let mut seen = Seen::default();
     seen.until(&mut log, "joining", |s| s.owned.len() == 6);
     begin(&mut log, &mut seen);
-    log.send(record(&topics.cases, 0, "never")).expect("sent");
+    log.send(&record(&topics.cases, 0, "never")).expect("sent");
     let site = Site { appender: Mutex::new(KafkaAppender::open(&config).expect("an appender")), config, topics };
     written(&site, &TopicPartition::new(site.topics.cases.clone(), 0), 1);
     println!("holding");

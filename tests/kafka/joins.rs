@@ -77,3 +77,22 @@ fn what_a_worker_keeps_is_not_restored_again() {
     assert!(restored <= 6, "{restored}:\n{}", process.written());
     process.stop();
 }
+
+#[test]
+fn an_instance_that_gets_no_partition_is_ready_as_a_standby_and_takes_over() {
+    let _alone = alone();
+    let Some(broker) = broker() else { return };
+    let install = Install::new(broker, &Wishes { more: "workers: 4\n".to_owned(), ..Wishes::default() });
+    let mut a = install.start("a", &[]);
+    a.until_ready(4);
+    let mut b = install.start("b", &[("SHUTTER_WORKERS", "1")]);
+    b.until_ready(0);
+    let told = b.ask("/readyz").expect("an answer");
+    assert!(told.contains("\"state\":\"standby\""), "{told}");
+    assert_eq!(a.ready().map(|owned| owned.len()), Some(4), "everybody has kept what it had");
+    a.stop();
+    b.until_ready(4);
+    let told = b.ask("/readyz").expect("an answer");
+    assert!(told.contains("\"state\":\"working\""), "{told}");
+    b.stop();
+}

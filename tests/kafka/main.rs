@@ -7,15 +7,23 @@
 
 #[path = "../support/broker.rs"]
 mod broker;
+#[path = "../support/command.rs"]
+mod command;
 mod faults;
 mod faulty;
 mod input;
 mod install;
 mod joins;
+mod keys;
 mod kills;
 #[path = "../support/log_conformance.rs"]
 mod log_conformance;
+mod operator;
 mod process;
+mod registry;
+#[path = "../support/registry.rs"]
+#[allow(dead_code)]
+mod registry_server;
 mod site;
 mod switch;
 mod whole;
@@ -99,13 +107,13 @@ fn what_is_committed_is_read_and_what_is_aborted_never() {
     assert_eq!(log.position(&input).expect("a position"), Offset(0));
 
     begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "gone")).expect("sent");
+    log.send(&record(&site.topics.cases, 0, "gone")).expect("sent");
     log.abort().expect("aborted");
     assert_eq!(log.position(&input).expect("a position"), Offset(0), "an abort moves nothing");
 
     begin(&mut log, &mut seen);
-    log.send(record(&site.topics.cases, 0, "kept")).expect("sent");
-    log.send(Send { value: None, ..record(&site.topics.cases, 0, "tombstone") }).expect("sent");
+    log.send(&record(&site.topics.cases, 0, "kept")).expect("sent");
+    log.send(&Send { value: None, ..record(&site.topics.cases, 0, "tombstone") }).expect("sent");
     assert_eq!(site.values(&site.topics.cases), [""; 0], "an open transaction is not read");
     log.commit(&[(input.clone(), Offset(3))]).expect("committed");
     assert_eq!(site.values(&site.topics.cases), ["", "kept"]);
@@ -167,7 +175,7 @@ fn echo(log: &mut KafkaLog, seen: &mut Seen, site: &Site, got: &mut BTreeMap<Str
     }
     let mut positions = BTreeMap::new();
     for r in &seen.records {
-        log.send(record(&site.topics.audit, 0, &text(r))).expect("sent");
+        log.send(&record(&site.topics.audit, 0, &text(r))).expect("sent");
         positions.insert(r.from.clone(), Offset(r.offset + 1));
     }
     let positions: Vec<_> = positions.into_iter().collect();
@@ -331,7 +339,7 @@ fn figures() {
         begin(&mut log, &mut seen);
         let began = clock::instant();
         for _ in 0..1_000 {
-            log.send(record(&site.topics.audit, 0, &payload)).expect("sent");
+            log.send(&record(&site.topics.audit, 0, &payload)).expect("sent");
         }
         let sent = clock::instant();
         log.commit(&[(input.clone(), Offset(round))]).expect("committed");

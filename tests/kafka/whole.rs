@@ -1,7 +1,6 @@
 //! The whole way: detections of three formats, actions, signed answers of people and bots, verified closure.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use shutter::clock;
 use shutter::log::kafka::KafkaAppender;
@@ -12,14 +11,8 @@ use shutter::wire::{Action, ActionKind, Feedback, FeedbackKind};
 use crate::broker::broker;
 use crate::input::detections;
 use crate::install::{Install, Wishes, alone};
+use crate::keys::{self, secret};
 use crate::site::PATIENCE;
-
-const KEYS: [(&str, &str); 4] =
-    [("ada", "person"), ("grace", "person"), ("cloud-bot", "executor"), ("cloud-reader", "verifier")];
-
-fn secret(actor: &str) -> String {
-    format!("{actor:*>40}")
-}
 
 /// Says something about an action; signed by `actor`, or by nobody.
 fn say(install: &Install, to: &Action, kind: FeedbackKind, actor: Option<&str>, id: &str) {
@@ -69,17 +62,10 @@ fn phase(install: &Install, of: &Action) -> String {
 fn a_detection_becomes_a_case_that_two_people_approve_a_bot_mends_and_another_verifies() {
     let _alone = alone();
     let Some(broker) = broker() else { return };
-    let mut more = "workers: 2\nfeedback_keys:\n".to_owned();
-    for (actor, kind) in KEYS {
-        let variable = actor.to_uppercase().replace('-', "_");
-        writeln!(more, "  - {{id: {actor}, actor: {actor}, kind: {kind}, secret_env: KEY_{variable}}}")
-            .expect("a text");
-    }
+    let more = format!("workers: 2\n{}", keys::lines());
     let install = Install::new(broker, &Wishes { more, ..Wishes::default() });
-    let keys: Vec<(String, String)> =
-        KEYS.iter().map(|(a, _)| (format!("KEY_{}", a.to_uppercase().replace('-', "_")), secret(a))).collect();
-    let keys: Vec<(&str, &str)> = keys.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut process = install.start("a", &keys);
+    keys::write(&install);
+    let mut process = install.start("a", &[]);
     install.produce(&detections(300, 0));
     process.until_ready(4);
 

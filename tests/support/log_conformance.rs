@@ -153,7 +153,7 @@ fn values(records: &[Record]) -> Vec<String> {
 fn commit(log: &mut dyn Log, out: &[Send], positions: &[(TopicPartition, Offset)]) {
     log.begin().expect("a transaction begins");
     for send in out {
-        log.send(send.clone()).expect("a record is sent");
+        log.send(send).expect("a record is sent");
     }
     log.commit(positions).expect("the transaction commits");
 }
@@ -265,7 +265,7 @@ fn committed_together(fixture: &dyn Fixture) {
 fn nothing_before_commit(fixture: &dyn Fixture) {
     let mut log = ready(fixture);
     log.begin().expect("a transaction begins");
-    log.send(sends(&enforce(fixture), "a", Some("early"))).expect("a record is sent");
+    log.send(&sends(&enforce(fixture), "a", Some("early"))).expect("a record is sent");
     assert_eq!(fixture.read(&enforce(fixture)), []);
     log.commit(&[]).expect("the transaction commits");
     assert_eq!(values(&fixture.read(&enforce(fixture))), ["early"]);
@@ -277,8 +277,8 @@ fn abort_leaves_nothing(fixture: &dyn Fixture) {
     let mut log = ready(fixture);
     let came = take(&mut *log, 1);
     log.begin().expect("a transaction begins");
-    log.send(sends(&enforce(fixture), "a", Some("aborted"))).expect("a record is sent");
-    log.send(sends(&changelog(fixture, 0), "s", Some("aborted"))).expect("a record is sent");
+    log.send(&sends(&enforce(fixture), "a", Some("aborted"))).expect("a record is sent");
+    log.send(&sends(&changelog(fixture, 0), "s", Some("aborted"))).expect("a record is sent");
     log.abort().expect("the transaction aborts");
     // A worker that stumbles before it begins aborts all the same.
     log.abort().expect("nothing is open, so nothing happens");
@@ -394,7 +394,7 @@ fn reset_starts_again(fixture: &dyn Fixture) {
     let first = came.iter().find(|r| r.from == at).expect("a detection");
     commit(&mut *log, &[], &[(at.clone(), Offset(first.offset + 1))]);
     log.begin().expect("a transaction begins");
-    log.send(sends(&enforce(fixture), "a", Some("gone"))).expect("a record is sent");
+    log.send(&sends(&enforce(fixture), "a", Some("gone"))).expect("a record is sent");
     log.reset().expect("a reset");
     let all = poll_until(&mut *log, WANT, |all| gained(all) == inputs(fixture) && !records(all).is_empty());
     let lost: BTreeSet<_> = all
@@ -417,7 +417,7 @@ fn reset_starts_again(fixture: &dyn Fixture) {
 fn newer_handle_fences(fixture: &dyn Fixture) {
     let mut old = ready(fixture);
     old.begin().expect("a transaction begins");
-    old.send(sends(&enforce(fixture), "a", Some("zombie"))).expect("a record is sent");
+    old.send(&sends(&enforce(fixture), "a", Some("zombie"))).expect("a record is sent");
     let mut new = ready(fixture);
     let refused = old.commit(&[]);
     assert!(matches!(refused, Err(LogError::Fatal(_))), "{refused:?}");

@@ -198,7 +198,7 @@ fn what_a_thread_has_taken_over_stays_in_sight_when_the_other_learns_of_its_loss
     let shared = &rig.shared[1];
     assert_eq!(shared.views().len(), 5);
     assert_eq!(shared.partitions().len(), 2, "{:?}", shared.partitions());
-    assert!(shared.is_ready());
+    assert!(shared.readiness().is_ready());
     let text = shared.metrics.text_at(rig.time());
     assert_eq!(gauge(&text, "shutter_partitions_owned"), 2.0);
     assert_eq!(gauge(&text, "shutter_cases_open"), 5.0);

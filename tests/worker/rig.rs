@@ -16,8 +16,10 @@ use shutter::log::{Header, TopicPartition};
 use shutter::metrics::Metrics;
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::time::{Span, WallTime};
-use shutter::wire::{Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, Feedback, Receipt, WireRecord};
-use shutter::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Worker, WorkerError};
+use shutter::wire::{
+    Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, Feedback, Keyring, Receipt, WireRecord,
+};
+use shutter::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Trust, Worker, WorkerError};
 
 pub const POLICY: &str = r"
 language: shutter/1
@@ -53,6 +55,9 @@ teams:
 resources:
   - {match: {id: "*"}, owner: team/ops, environment: prod}
 "#;
+
+/// Secret of the key `ada-1`.
+pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// 2026-01-02T00:00:00Z
 pub const START: i64 = 1_767_312_000_000;
@@ -183,6 +188,7 @@ impl Rig {
             bytes: 1 << 20,
             wait: Duration::from_millis(1),
             cases_at_once: 10,
+            trust: trust(),
             announce: (index == 0).then_some(announcement),
         };
         (setup, shared)
@@ -333,6 +339,13 @@ impl Rig {
         told.sort();
         told
     }
+}
+
+/// Person `ada` may throw the kill switch.
+pub fn trust() -> Trust {
+    let mut keyring = Keyring::default();
+    keyring.insert("ada-1", "ada", ActorKind::Person, SECRET).expect("a key");
+    Trust::new("test", "control", b"site key", Arc::new(keyring))
 }
 
 fn clock(now: &Arc<AtomicI64>) -> Clock {

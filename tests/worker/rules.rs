@@ -1,19 +1,111 @@
 //! One version of the rules everywhere, the kill switch, and what a reload may not do.
 
 use shutter::casework::Enforcement;
+use shutter::log::Header;
 use shutter::log::TopicPartition;
 use shutter::log::memory::Fault;
+use shutter::policy::Sources;
+use shutter::time::Span;
 use shutter::wire::ActionKind;
-use shutter::worker::{ENFORCEMENT, Switch, WorkerError};
+use shutter::wire::signature::signed_headers;
+use shutter::worker::{ENFORCEMENT, Statement, Switch, WorkerError};
 
-use super::rig::{POLICY, Rig};
+use super::rig::{POLICY, Rig, SECRET};
 use super::traps::Call;
 
-fn throw(rig: &Rig, enforcement: Enforcement) {
-    let switch = Switch { enforcement, reason: "test".into(), actor: "ada".into(), at: rig.time() };
+/// As whoever may write to `control` can.
+fn write(rig: &Rig, key: &str, value: Option<&[u8]>, headers: &[Header]) {
     let to = TopicPartition::new(rig.topics.control.clone(), 0);
-    let bytes = serde_json::to_vec(&switch).expect("a switch is JSON");
-    rig.log.append(&to, Some(ENFORCEMENT.as_bytes()), Some(&bytes), &[]).expect("appended");
+    rig.log.append(&to, Some(key.as_bytes()), value, headers).expect("appended");
+}
+
+fn say(rig: &Rig, enforcement: Enforcement, key: Option<&str>) {
+    let said = Statement { enforcement, reason: "test".into(), at: rig.time() };
+    let headers = key.map(|key| signed_headers(&said.to_sign("test"), key, SECRET).to_vec()).unwrap_or_default();
+    let switch = Switch { enforcement, reason: said.reason, actor: "ada".into(), at: said.at };
+    write(rig, ENFORCEMENT, Some(&serde_json::to_vec(&switch).expect("a switch is JSON")), &headers);
+}
+
+fn throw(rig: &Rig, enforcement: Enforcement) {
+    say(rig, enforcement, Some("ada-1"));
+}
+
+fn disbelieved(rig: &Rig, about: &str) -> bool {
+    let text = rig.shared[0].metrics.text_at(rig.time());
+    text.contains(&format!("shutter_control_disbelieved_total{{about=\"{about}\"}} 1\n"))
+}
+
+#[test]
+fn enforcement_is_switched_on_by_a_person_and_by_no_forged_record() {
+    let mut rig = Rig::new();
+    say(&rig, Enforcement::Off, None);
+    rig.settle();
+    say(&rig, Enforcement::On, None);
+    rig.detect("web-1", "shell");
+    rig.settle();
+    assert!(rig.enforced().is_empty(), "an unsigned `on` counts for nothing");
+    assert!(disbelieved(&rig, "enforcement"));
+    // What compaction will keep is the `off` again, whoever starts then.
+    let control = rig.log.read(&TopicPartition::new(rig.topics.control.clone(), 0));
+    let last = control.iter().rfind(|r| r.key.as_deref() == Some(ENFORCEMENT.as_bytes())).expect("thrown");
+    let switch: Switch = serde_json::from_slice(last.value.as_deref().expect("a value")).expect("a switch");
+    assert_eq!(switch.enforcement, Enforcement::Off);
+    rig.advance(Span::seconds(1));
+    throw(&rig, Enforcement::On);
+    rig.detect("web-2", "shell");
+    rig.settle();
+    assert_eq!(rig.enforced().len(), 1, "hers does");
+}
+
+#[test]
+fn rules_that_this_installation_did_not_seal_change_nothing() {
+    let mut rig = Rig::with_policy(&POLICY.replace("ceiling: enforce", "ceiling: ticket"));
+    rig.settle();
+    // A policy that enforces, announced by hand and by the book, but for the seal.
+    let forged = Sources::new([("policy.yaml", POLICY)]);
+    let (policy, _) = shutter::policy::Policy::compile(forged.clone()).expect("compiles");
+    let control = rig.log.read(&TopicPartition::new(rig.topics.control.clone(), 0));
+    let ours = control.iter().rfind(|r| r.key.as_deref() == Some(b"rules")).expect("announced");
+    let mut current: serde_json::Value = serde_json::from_slice(ours.value.as_deref().expect("a value")).expect("JSON");
+    current["policy"] = policy.digest.as_str().into();
+    write(&rig, &format!("policy/{}", policy.digest), Some(forged.bundle().as_bytes()), &[]);
+    // Somebody else's seal, too.
+    write(&rig, "rules", Some(&serde_json::to_vec(&current).expect("JSON")), &ours.headers);
+    write(&rig, "start", Some(b"not even JSON"), &[]);
+    rig.detect("web-1", "shell");
+    rig.settle();
+    assert!(rig.enforced().is_empty());
+    for about in ["policy", "rules", "start"] {
+        assert!(disbelieved(&rig, about), "{about}");
+    }
+    // Nor after a restart; the rules of the files are announced again.
+    rig.crash(0);
+    rig.start(0);
+    rig.give_all_to(0);
+    rig.detect("web-2", "shell");
+    rig.settle();
+    assert!(rig.enforced().is_empty());
+    assert_eq!(rig.actions(ActionKind::Ticket).len(), 2);
+}
+
+#[test]
+fn an_announcement_sent_again_later_brings_no_old_rules_back() {
+    let mut rig = Rig::new();
+    let control = TopicPartition::new(rig.topics.control.clone(), 0);
+    let old = rig.log.read(&control).into_iter().rfind(|r| r.key.as_deref() == Some(b"rules")).expect("announced");
+    rig.crash(0);
+    rig.advance(Span::days(1));
+    let mut other = Rig::with_policy(&POLICY.replace("ceiling: enforce", "ceiling: ticket"));
+    other.log = rig.log.clone();
+    other.now = rig.now.clone();
+    other.workers.clear();
+    other.start(0);
+    other.give_all_to(0);
+    write(&other, "rules", old.value.as_deref(), &old.headers);
+    other.detect("web-1", "shell");
+    other.settle();
+    assert!(other.enforced().is_empty());
+    assert!(disbelieved(&other, "rules"));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl<L: Log> Log for Trapped<L> {
         self.log.begin()
     }
 
-    fn send(&mut self, record: Send) -> Result<(), LogError> {
+    fn send(&mut self, record: &Send) -> Result<(), LogError> {
         self.log.send(record)
     }
 

@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let assembled = Assembled::new(&config, options)?;
     let Backing::Embedded(log) = assembled.backing else { anyhow::bail!("the demo's log is not the embedded one") };
     let catalog = Arc::clone(&assembled.rules.catalog);
-    let Assembled { setups, shared, topics, codec, keyring, .. } = assembled;
+    let Assembled { setups, shared, topics, codec, trust, .. } = assembled;
     let answers = Answers::new(log.clone(), codec.clone(), &topics, catalog, secrets);
 
     let http = Arc::new(Http {
@@ -98,8 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         embedded: Some(log.clone()),
         clock: Arc::clone(&clock),
         token: None,
-        tenant: config.tenant.clone(),
-        keyring,
+        trust,
         replaying: Mutex::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -248,7 +247,7 @@ impl Play {
             None => pace::BEGIN.plus(shown(self.waves, BETWEEN)),
             Some(trickles) => pace::BEGIN.plus(shown(WAVES, BETWEEN)).plus(shown(trickles + 3, TRICKLE)),
         };
-        if now < due || !self.shared.is_ready() || (self.once && self.waves >= WAVES) {
+        if now < due || !self.shared.readiness().is_ready() || (self.once && self.waves >= WAVES) {
             return Ok(());
         }
         let trickle = self.waves.checked_sub(WAVES);

@@ -17,6 +17,9 @@ use crate::wire::{CaseView, Feedback, Receipt, TimelineEntry};
 /// Records looked at in one read.
 const PAGE: Want = Want { records: 1_000, bytes: 16 * 1024 * 1024, wait: Duration::from_millis(250) };
 
+/// Longest wait for the receipt of what the case's story tells already.
+const RECEIPT: Duration = Duration::from_secs(5);
+
 /// Where both topics ended before the answer was sent.
 pub(super) struct Watch {
     before: CaseView,
@@ -45,7 +48,8 @@ impl Watch {
         Ok(Self { before: view.clone(), audit: at(&site.topics.audit)?, cases: at(&site.topics.cases)? })
     }
 
-    fn look(&mut self, site: &Site, feedback: &Feedback) -> anyhow::Result<Option<Outcome>> {
+    /// The reasons of a refusal, with their codes, as its receipt has them.
+    fn receipt(&mut self, site: &Site, feedback: &Feedback) -> anyhow::Result<Option<String>> {
         let mut refused = None;
         for record in more(site, &mut self.audit)? {
             let Some(Ok(receipt)) = record.value.as_deref().map(|value| site.codec.decode::<Receipt>(value)) else {
@@ -57,6 +61,11 @@ impl Watch {
                 refused = Some(why.join("; "));
             }
         }
+        Ok(refused)
+    }
+
+    fn look(&mut self, site: &Site, feedback: &Feedback) -> anyhow::Result<Option<Outcome>> {
+        let mut refused = self.receipt(site, feedback)?;
         let key = feedback.case_uid.to_string().into_bytes();
         let mut view = None;
         for record in more(site, &mut self.cases)?.into_iter().filter(|r| r.key.as_deref() == Some(&key)) {
@@ -71,9 +80,13 @@ impl Watch {
         if let Some(view) = &view {
             self.before = view.clone();
         }
-        // On Kafka the receipt of the same transaction may be seen later than the view.
         let prefix = format!("refused: {} (", feedback.kind);
         let told = story.iter().find_map(|entry| entry.what.strip_prefix(&prefix));
+        // On Kafka the receipt of the same transaction may be seen later than the view.
+        let end = clock::instant() + RECEIPT;
+        while refused.is_none() && told.is_some() && clock::instant() < end {
+            refused = self.receipt(site, feedback)?;
+        }
         let refused = refused.or_else(|| told.map(|why| why.trim_end_matches(')').to_owned()));
         if refused.is_none() && story.is_empty() {
             return Ok(None);

@@ -119,7 +119,7 @@ fn a_full_disk_refuses_and_keeps_what_is_there_at_every_byte() {
         for topic in ["actions.enforce", "changelog"] {
             let to = TopicPartition::new(topic, 0);
             let send = Send { to, key: b"k".to_vec(), value: Some(vec![7; 20_000]), headers: Vec::new() };
-            worker.send(send).expect("a record is sent");
+            worker.send(&send).expect("a record is sent");
         }
         left.store(room, Ordering::SeqCst);
         let outcome = worker.commit(&[]);

@@ -145,7 +145,7 @@ impl Log for EmbeddedWorker {
         Ok(())
     }
 
-    fn send(&mut self, record: Send) -> Result<(), LogError> {
+    fn send(&mut self, record: &Send) -> Result<(), LogError> {
         let check = || {
             let (topic, _) = self.inner.find(&record.to)?;
             let (key, value) = (Some(record.key.as_slice()), record.value.as_deref());
@@ -153,7 +153,7 @@ impl Log for EmbeddedWorker {
         };
         check().map_err(EmbeddedError::into_fate)?;
         let open = self.open.as_mut().ok_or_else(|| LogError::Fatal("send was called outside a transaction".into()))?;
-        open.push(record);
+        open.push(record.clone());
         Ok(())
     }
 

@@ -71,7 +71,9 @@ fn compare(
             _ => i64::try_from(spec.max_message_bytes).ok(),
         };
         findings.extend(partitions(config, spec, topic));
-        for (name, value, fine) in demands(spec, topic, least, *spec.name == *topics.feedback) {
+        for (name, value, fine) in
+            demands(spec, topic, least, [&topics.feedback, &topics.control].contains(&&spec.name))
+        {
             if !fine {
                 findings.push(TopicFinding {
                     topic: spec.name.to_string(),
@@ -90,12 +92,7 @@ fn compare(
 }
 
 /// Settings that must hold: name, value that mends it, whether it holds.
-fn demands(
-    spec: &TopicSpec,
-    topic: &Found,
-    least: Option<i64>,
-    is_feedback: bool,
-) -> Vec<(&'static str, String, bool)> {
+fn demands(spec: &TopicSpec, topic: &Found, least: Option<i64>, timed: bool) -> Vec<(&'static str, String, bool)> {
     let equal = |name: &'static str, value: &str| {
         (name, value.to_owned(), topic.settings.get(name).is_some_and(|found| found == value))
     };
@@ -117,8 +114,9 @@ fn demands(
         let found = number(topic, "max.message.bytes");
         demands.push(("max.message.bytes", least.to_string(), found.is_some_and(|found| found >= least)));
     }
-    // Whether an answer came in time is told by the broker's clock, not by the sender's.
-    if is_feedback && spec.stamp == Stamp::Append {
+    // Whether an answer came in time, or an old signature is sent again, is told by the broker's clock, not by the
+    // sender's.
+    if timed && spec.stamp == Stamp::Append {
         demands.push(equal("message.timestamp.type", "LogAppendTime"));
     }
     demands
@@ -201,6 +199,7 @@ mod tests {
         one(&|f| set(f, "s.changelog", "cleanup.policy", "delete"), "--add-config cleanup.policy=compact");
         one(&|f| set(f, "s.case-events", "retention.ms", "604800000"), "--add-config retention.ms=-1");
         one(&|f| set(f, "s.feedback", "message.timestamp.type", "CreateTime"), "message.timestamp.type=LogAppendTime");
+        one(&|f| set(f, "s.control", "message.timestamp.type", "CreateTime"), "message.timestamp.type=LogAppendTime");
         one(&|f| f.get_mut("s.changelog").expect("there").partitions = 3, "topics.partitions.work: 3");
         one(&|f| set(f, "s.dead-letters", "max.message.bytes", "1048588"), "--add-config max.message.bytes=");
     }

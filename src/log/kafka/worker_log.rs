@@ -98,8 +98,8 @@ impl Log for KafkaLog {
         Ok(())
     }
 
-    fn send(&mut self, record: Send) -> Result<(), LogError> {
-        self.transactions()?.send(&record)
+    fn send(&mut self, record: &Send) -> Result<(), LogError> {
+        self.transactions()?.send(record)
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, Offset)]) -> Result<(), LogError> {

@@ -138,7 +138,7 @@ impl Log for MemoryWorker {
         Ok(())
     }
 
-    fn send(&mut self, record: Send) -> Result<(), LogError> {
+    fn send(&mut self, record: &Send) -> Result<(), LogError> {
         self.within("send")?;
         let mut state = self.state()?;
         if !state.broker.has(&record.to) {
@@ -151,7 +151,8 @@ impl Log for MemoryWorker {
         let Some(open) = member.open else {
             return Err(LogError::Abort("the broker has given up waiting for this transaction".into()));
         };
-        let fresh = Fresh { key: Some(record.key), value: record.value, headers: record.headers };
+        let fresh =
+            Fresh { key: Some(record.key.clone()), value: record.value.clone(), headers: record.headers.clone() };
         state.broker.append(&record.to, fresh, Some(open), (self.inner.clock)());
         Ok(())
     }

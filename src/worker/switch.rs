@@ -1,0 +1,316 @@
+//! The kill switch: what is said of it, who may say it, and which of its records on `control` count.
+//!
+//! | record | counts |
+//! |---|---|
+//! | off | always: an emergency must not fail for want of a key, and all it does is careful |
+//! | on | signed by a person's key, appended within five minutes of being said, newer than the last on |
+//! | anything else, a tombstone too | never: it is told, and what was in force before stays |
+//!
+//! Where no record counts but one was there, the switch stands off: a compacted topic may have forgotten the
+//! `off` that somebody wrote over. Not for what follows from it: workers read `control` at every turn, and abort
+//! what they are about to send.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::trust::Trust;
+use crate::casework::Enforcement;
+use crate::ids::{CaseUid, Generation};
+use crate::limits::REASON_BYTES;
+use crate::log::{Header, Record};
+use crate::time::WallTime;
+use crate::wire::{ActorKind, Feedback, FeedbackKind, Keyring};
+
+/// Key of the kill switch on `control`.
+pub const ENFORCEMENT: &str = "enforcement";
+/// Oldest statement that still counts, in milliseconds: an old signature can't be sent again later.
+const FRESH_MS: i64 = 300_000;
+/// Who threw it, where nobody has proved it.
+const NOBODY: &str = "unauthenticated";
+
+/// The kill switch, with who threw it and why: the value of its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch {
+    /// Where it stands.
+    pub enforcement: Enforcement,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: SmolStr,
+    /// When it was said.
+    pub at: WallTime,
+}
+
+/// What is said of the switch, before anybody signs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// Where it shall stand.
+    pub enforcement: Enforcement,
+    /// Why.
+    pub reason: String,
+    /// When it was said.
+    pub at: WallTime,
+}
+
+/// Why the switch isn't thrown.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// No reason.
+    #[error("`reason` is empty; say why, the record keeps it")]
+    NoReason,
+    /// One that is cut could not be checked against its signature.
+    #[error("`reason` has {0} bytes; at most {REASON_BYTES} are kept")]
+    LongReason(usize),
+    /// The credential is wrong or not enough.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// Said too long ago, or by a clock that is wrong.
+    #[error("it was said at {said}, and it is {now} here; say it again, with a clock that is right")]
+    Stale {
+        /// The statement's time.
+        said: WallTime,
+        /// Ours, or the log's when it took the record.
+        now: WallTime,
+    },
+    /// Sent a second time.
+    #[error("it was said at {said}, not after the last time that enforcement was switched on ({last}): a repeat")]
+    Repeated {
+        /// The statement's time.
+        said: WallTime,
+        /// The last one's.
+        last: WallTime,
+    },
+    /// No statement at all.
+    #[error("it says nothing that is understood: {0}")]
+    Unreadable(String),
+}
+
+impl Statement {
+    /// The same as an answer that belongs to no case, so that one signature scheme serves for all. Nothing that
+    /// is signed for a case can stand for it, since no case has the uid zero.
+    pub fn to_sign(&self, tenant: &str) -> Feedback {
+        Feedback {
+            id: format!("enforcement/{}/{}", self.enforcement, self.at.as_millis()),
+            tenant: tenant.into(),
+            case_uid: CaseUid::default(),
+            generation: Generation::default(),
+            kind: FeedbackKind::Commented,
+            command_id: None,
+            digest: None,
+            claimed_actor: None,
+            at: self.at,
+            reason: Some(format!("enforcement {}: {}", self.enforcement, self.reason)),
+            reference: None,
+            assignee: None,
+            healthy: None,
+            observed: std::collections::BTreeMap::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The switch, if whoever signed may throw it now. The same judgement at the door (`now` is here and now) and
+    /// in every worker (`now` is when the log took the record).
+    ///
+    /// # Errors
+    /// A wrong credential, one that isn't enough, or a statement that is too old.
+    pub fn judged(
+        &self,
+        tenant: &str,
+        headers: &[Header],
+        keyring: &Keyring,
+        now: WallTime,
+    ) -> Result<Switch, SwitchError> {
+        if self.reason.trim().is_empty() {
+            return Err(SwitchError::NoReason);
+        }
+        if self.reason.len() > REASON_BYTES {
+            return Err(SwitchError::LongReason(self.reason.len()));
+        }
+        let actor = keyring
+            .authenticate(&self.to_sign(tenant), headers)
+            .map_err(|error| SwitchError::NotAllowed(error.to_string()))?;
+        if self.enforcement == Enforcement::On && actor.kind != ActorKind::Person {
+            return Err(SwitchError::NotAllowed(format!(
+                "{} ({}) may not switch enforcement on; it needs the key of a person (`feedback_keys`, kind person)",
+                actor.id, actor.kind
+            )));
+        }
+        if now.since(self.at).as_millis().abs() > FRESH_MS {
+            return Err(SwitchError::Stale { said: self.at, now });
+        }
+        let actor = SmolStr::from(actor.id.as_str());
+        Ok(Switch { enforcement: self.enforcement, reason: self.reason.clone(), actor, at: self.at })
+    }
+}
+
+/// Where the switch stands after the records of `control` so far.
+#[derive(Clone, Debug, Default)]
+pub struct Thrown {
+    switch: Option<Switch>,
+    /// When the last `on` that counted was said.
+    last_on: Option<WallTime>,
+    /// Offset of the last record, where it doesn't count.
+    doubted: Option<i64>,
+}
+
+impl Thrown {
+    /// Takes a record of the switch.
+    ///
+    /// # Errors
+    /// It doesn't count, and why.
+    pub fn take(&mut self, record: &Record, trust: &Trust) -> Result<(), SwitchError> {
+        match self.counted(record, trust) {
+            Ok(switch) => {
+                if switch.enforcement == Enforcement::On {
+                    self.last_on = Some(switch.at);
+                }
+                self.switch = Some(switch);
+                self.doubted = None;
+                Ok(())
+            }
+            Err(why) => {
+                self.doubted = Some(record.offset);
+                Err(why)
+            }
+        }
+    }
+
+    fn counted(&self, record: &Record, trust: &Trust) -> Result<Switch, SwitchError> {
+        let Some(value) = &record.value else { return Err(SwitchError::Unreadable("it is a tombstone".to_owned())) };
+        let mut switch: Switch =
+            serde_json::from_slice(value).map_err(|error| SwitchError::Unreadable(error.to_string()))?;
+        let said = Statement { enforcement: switch.enforcement, reason: switch.reason.clone(), at: switch.at };
+        if switch.enforcement == Enforcement::Off {
+            let proved = trust.keyring().authenticate(&said.to_sign(trust.tenant()), &record.headers);
+            if trust.sealed(record).is_err() {
+                switch.actor = proved.map_or(SmolStr::new_static(NOBODY), |actor| actor.id.as_str().into());
+            }
+            switch.reason.truncate(crate::limits::cut(&switch.reason, REASON_BYTES).len());
+            return Ok(switch);
+        }
+        let switch = said.judged(trust.tenant(), &record.headers, trust.keyring(), record.timestamp)?;
+        match self.last_on {
+            Some(last) if switch.at <= last => Err(SwitchError::Repeated { said: switch.at, last }),
+            _ => Ok(switch),
+        }
+    }
+
+    /// On until somebody threw it; off where what was said of it last can't be known.
+    pub fn enforcement(&self) -> Enforcement {
+        match &self.switch {
+            Some(switch) => switch.enforcement,
+            None if self.doubted.is_some() => Enforcement::Off,
+            None => Enforcement::On,
+        }
+    }
+
+    /// Who threw it last, and why.
+    pub fn switch(&self) -> Option<&Switch> {
+        self.switch.as_ref()
+    }
+
+    /// The `off` that a record that doesn't count lies over, and the offset of that one: compaction would forget it.
+    pub fn buried_off(&self) -> Option<(&Switch, i64)> {
+        let off = self.switch.as_ref().filter(|switch| switch.enforcement == Enforcement::Off);
+        off.zip(self.doubted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::TopicPartition;
+    use crate::wire::signature::signed_headers;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const NOW: WallTime = WallTime::from_millis(1_000_000_000);
+
+    fn keyring() -> Keyring {
+        let mut ring = Keyring::default();
+        ring.insert("ada-1", "ada", ActorKind::Person, SECRET).expect("a key");
+        ring.insert("bot-1", "bot", ActorKind::Executor, SECRET).expect("a key");
+        ring
+    }
+
+    fn trust() -> Trust {
+        Trust::new("t", "control", &[7; 32], Arc::new(keyring()))
+    }
+
+    fn say(enforcement: Enforcement, at: WallTime) -> Statement {
+        Statement { enforcement, reason: "drill".to_owned(), at }
+    }
+
+    fn after(ms: i64) -> WallTime {
+        WallTime::from_millis(NOW.as_millis() + ms)
+    }
+
+    fn record(said: &Statement, key: Option<&str>, appended: WallTime) -> Record {
+        let switch = Switch {
+            enforcement: said.enforcement,
+            reason: said.reason.clone(),
+            actor: "whoever it claims".into(),
+            at: said.at,
+        };
+        Record {
+            from: TopicPartition::new("control", 0),
+            offset: 0,
+            timestamp: appended,
+            key: Some(ENFORCEMENT.as_bytes().to_vec()),
+            value: Some(serde_json::to_vec(&switch).expect("JSON")),
+            headers: key.map_or(Vec::new(), |key| signed_headers(&said.to_sign("t"), key, SECRET).to_vec()),
+        }
+    }
+
+    #[test]
+    fn off_needs_no_key_and_on_a_persons() {
+        let signed = |s: &Statement, key: &str| signed_headers(&s.to_sign("t"), key, SECRET).to_vec();
+        let (on, off) = (say(Enforcement::On, NOW), say(Enforcement::Off, NOW));
+        assert_eq!(off.judged("t", &[], &keyring(), NOW).expect("careful").actor, "unauthenticated");
+        assert!(on.judged("t", &[], &keyring(), NOW).is_err());
+        assert!(on.judged("t", &signed(&on, "bot-1"), &keyring(), NOW).is_err());
+        assert_eq!(on.judged("t", &signed(&on, "ada-1"), &keyring(), NOW).expect("hers").actor, "ada");
+        // What was signed for off doesn't throw it on, nor for another tenant, nor later.
+        assert!(on.judged("t", &signed(&off, "ada-1"), &keyring(), NOW).is_err());
+        assert!(on.judged("other", &signed(&on, "ada-1"), &keyring(), NOW).is_err());
+        let later = after(FRESH_MS + 1);
+        assert!(matches!(on.judged("t", &signed(&on, "ada-1"), &keyring(), later), Err(SwitchError::Stale { .. })));
+    }
+
+    #[test]
+    fn a_record_counts_only_where_the_door_would_have_let_it_in() {
+        let mut thrown = Thrown::default();
+        assert_eq!(thrown.enforcement(), Enforcement::On);
+        thrown.take(&record(&say(Enforcement::Off, NOW), None, NOW), &trust()).expect("off always counts");
+        assert_eq!(thrown.switch().expect("thrown").actor, "unauthenticated", "nobody proved it");
+        let on = say(Enforcement::On, after(1));
+        for forged in [record(&on, None, after(1)), record(&on, Some("bot-1"), after(1))] {
+            thrown.take(&forged, &trust()).expect_err("forged");
+            assert_eq!(thrown.enforcement(), Enforcement::Off);
+            assert!(thrown.buried_off().is_some());
+        }
+        thrown.take(&record(&on, Some("ada-1"), after(2)), &trust()).expect("hers");
+        assert_eq!((thrown.enforcement(), thrown.switch().expect("thrown").actor.as_str()), (Enforcement::On, "ada"));
+        // The very same record again, after somebody threw it off: a repeat, soon or late.
+        thrown.take(&record(&say(Enforcement::Off, after(3)), Some("ada-1"), after(3)), &trust()).expect("off");
+        let soon = thrown.take(&record(&on, Some("ada-1"), after(4)), &trust()).expect_err("a repeat");
+        assert!(matches!(soon, SwitchError::Repeated { .. }), "{soon}");
+        let late = Thrown::default().take(&record(&on, Some("ada-1"), after(2 + FRESH_MS)), &trust());
+        assert!(matches!(late, Err(SwitchError::Stale { .. })), "{late:?}");
+        assert_eq!(thrown.enforcement(), Enforcement::Off);
+    }
+
+    #[test]
+    fn a_record_that_does_not_count_never_leaves_it_on_by_forgetting_an_off() {
+        // As after compaction: the off that was there is gone, what was written over it is not.
+        let mut tombstone = record(&say(Enforcement::Off, NOW), None, NOW);
+        tombstone.value = None;
+        for over in [record(&say(Enforcement::On, NOW), None, NOW), tombstone] {
+            let mut thrown = Thrown::default();
+            thrown.take(&over, &trust()).expect_err("doesn't count");
+            assert_eq!(thrown.enforcement(), Enforcement::Off);
+        }
+    }
+}
