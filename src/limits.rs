@@ -15,6 +15,15 @@ pub const TAGS: usize = 64;
 pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// Findings taken from one record; a report beyond it is rejected whole, not cut.
 pub const FINDINGS_PER_RECORD: usize = 50_000;
+/// Bytes of all findings of one record together, before each is cut to its bounds: a long text that thousands of
+/// findings share is copied into each.
+pub const FINDINGS_BYTES: usize = 16 * RECORD_BYTES;
+/// Resources that one finding of ASFF or OCSF may name: ASFF allows 32, and each may become a finding of its own.
+pub const RESOURCES_PER_FINDING: usize = 1_000;
+/// Items looked at of a list that says what a finding is: types, labels, references. Real ones have a dozen.
+pub const LIST_ITEMS: usize = 256;
+/// Longest text that can be a word of a vocabulary, or a number.
+pub const WORD_BYTES: usize = 64;
 /// Levels of nesting accepted in JSON: serde_json's own bound.
 pub const JSON_DEPTH: usize = 128;
 /// Open findings listed in one case; beyond it they are counted only.

@@ -9,18 +9,20 @@
 //! the order of `Resources` and `Types`, the region of Security Hub itself. How class, rule and status are told
 //! is `asff_sense.rs`.
 
-use super::asff_schema::{Record, Resource, Vulnerability};
+use super::asff_schema::{Detail, Record, Resource, Vulnerability};
 use super::asff_sense as sense;
-use super::collect::{Collector, Stamp, add_tag, need};
-use super::json::{Number, Text, each_record};
+use super::collect::{Collector, Stamp, add_tags, fan_out, need};
+use super::json::{Number, Text, document, each_record};
 use super::reject::Reject;
 use crate::finding::{Attr, Finding, Resource as FindingResource};
 
+const WHAT: &str = "an ASFF finding";
+
 pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
-    each_record(text, "an ASFF finding", |record: Record<'_>| {
-        let wrapped = record.findings.as_ref().or(record.detail.as_ref().and_then(|detail| detail.findings.as_ref()));
-        match wrapped {
-            Some(findings) => findings.iter().try_for_each(|finding| read_finding(finding, to)),
+    each_record(text, WHAT, |record: Record<'_>| {
+        let detail = record.detail.map(|detail| document::<Detail<'_>>(detail.get(), WHAT)).transpose()?;
+        match record.findings.or(detail.and_then(|detail| detail.findings)) {
+            Some(findings) => each_record(findings.get(), WHAT, |finding: Record<'_>| read_finding(&finding, to)),
             None => read_finding(&record, to),
         }
     })
@@ -29,6 +31,7 @@ pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
 fn read_finding(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
     let id = need("Id", record.id.as_deref(), "ASFF requires it: send findings as Security Hub writes them")?;
     let resources = record.resources.as_deref().unwrap_or_default();
+    fan_out("Resources", resources.len())?;
     for resource in resources {
         need("Resources[].Id", resource.id.as_deref(), "ASFF requires an id for each resource")?;
     }
@@ -127,9 +130,8 @@ fn place(record: &Record<'_>, resource: &Resource<'_>, kind: &str) -> FindingRes
         region: resource.region.as_deref().or(record.region.as_deref()).map(Into::into),
         ..FindingResource::default()
     };
-    for (name, value) in resource.tags.iter().flatten() {
-        add_tag(&mut placed.tags, name, value.as_deref().unwrap_or_default());
-    }
+    let tags = resource.tags.iter().flatten();
+    add_tags(&mut placed.tags, tags.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())));
     placed
 }
 

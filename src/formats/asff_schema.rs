@@ -2,17 +2,19 @@
 //! (`asff_sense.rs`).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::{Number, Text};
 
-/// A finding, or what wraps several.
+/// A finding, or what wraps several. What is wrapped is read in a step of its own: a type that holds itself would let
+/// whoever writes a record choose how deep a thread's stack gets.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Record<'a> {
     #[serde(borrow, alias = "findings")]
-    pub findings: Option<Vec<Record<'a>>>,
+    pub findings: Option<&'a RawValue>,
     #[serde(borrow, rename = "detail")]
-    pub detail: Option<Box<Record<'a>>>,
+    pub detail: Option<&'a RawValue>,
     #[serde(borrow)]
     pub id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -58,6 +60,13 @@ pub(super) struct Record<'a> {
     pub vulnerabilities: Option<Vec<Vulnerability<'a>>>,
     #[serde(borrow)]
     pub network: Option<Network<'a>>,
+}
+
+/// `detail` of an EventBridge event.
+#[derive(Deserialize)]
+pub(super) struct Detail<'a> {
+    #[serde(borrow, alias = "Findings")]
+    pub findings: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use super::collect::unexpected;
 use super::json::Number;
 use super::reject::Reject;
 use crate::finding::{Class, Exposure, ExposureKind, Severity, Status};
+use crate::limits::{FIELD_BYTES, LIST_ITEMS, WORD_BYTES, cut};
 
 /// `aws/guardduty` from `arn:aws:securityhub:eu-west-1::product/aws/guardduty`: the same in every region.
 pub(super) fn product<'t>(record: &'t Record<'_>) -> &'t str {
@@ -132,7 +133,7 @@ fn is_setup(record: &Record<'_>) -> bool {
 pub(super) fn severity(record: &Record<'_>) -> Result<Severity, Reject> {
     let Some(severity) = &record.severity else { return Ok(Severity::Informational) };
     if let Some(label) = severity.label.as_deref() {
-        return Severity::parse(&label.to_ascii_lowercase())
+        return Severity::parse(&cut(label, WORD_BYTES).to_ascii_lowercase())
             .ok_or_else(|| unexpected("Severity.Label", label, "INFORMATIONAL, LOW, MEDIUM, HIGH or CRITICAL"));
     }
     // The bounds of the ASFF reference.
@@ -185,7 +186,8 @@ pub(super) fn status(record: &Record<'_>) -> Result<Status, Reject> {
 }
 
 fn nothing_evaluated(record: &Record<'_>) -> bool {
-    let reasons = record.compliance.iter().flat_map(|compliance| compliance.status_reasons.iter().flatten());
+    let reasons =
+        record.compliance.iter().flat_map(|compliance| compliance.status_reasons.iter().flatten().take(LIST_ITEMS));
     reasons.into_iter().any(|reason| reason.reason_code.as_deref() == Some("CONFIG_EVALUATIONS_EMPTY"))
 }
 
@@ -237,7 +239,8 @@ pub(super) fn account_of_arn(arn: &str) -> Option<&str> {
 }
 
 fn types<'t>(record: &'t Record<'_>) -> impl Iterator<Item = &'t str> {
-    record.types.iter().flatten().map(|t| t.as_str())
+    // AWS allows 50, each of three short parts.
+    record.types.iter().flatten().take(LIST_ITEMS).map(|t| t.as_str()).filter(|t| t.len() <= FIELD_BYTES)
 }
 
 fn in_types(record: &Record<'_>, part: &str) -> bool {

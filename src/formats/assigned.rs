@@ -13,6 +13,9 @@ const AUTHORITY: usize = 4_096;
 /// Longest user and password that aren't escaped as a URL asks for.
 const UNESCAPED: usize = 256;
 
+/// Values that say that there is none.
+const EMPTY_WORDS: &[&str] = &["true", "false", "null", "none", "nil", "redacted", "[redacted]", "yes", "no"];
+
 /// Whether a value can be a secret at all, rather than a mask, a reference or a word such as `true`.
 pub(super) fn worth_hiding(value: &str) -> bool {
     let masked = |b: u8| matches!(b, b'*' | b'x' | b'X' | b'.' | b'#');
@@ -20,9 +23,7 @@ pub(super) fn worth_hiding(value: &str) -> bool {
         && !value.bytes().all(masked)
         && !is_reference(value)
         && !value.starts_with("secret:")
-        && !(value.len() <= 10
-            && ["true", "false", "null", "none", "nil", "redacted", "[redacted]", "yes", "no"]
-                .contains(&value.to_ascii_lowercase().as_str()))
+        && !EMPTY_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// `$DB_PASSWORD`, `${…}`, `$(…)`, `%PASSWORD%`, `%(password)s`, `{{ … }}`, `<password>`, `***`. A `$` alone may begin a

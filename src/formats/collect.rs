@@ -4,11 +4,12 @@
 
 use smol_str::SmolStr;
 
-use super::redact::Redactor;
+use super::open_wins::open_wins;
+use super::redact::{Redactor, quoted};
 use super::reject::{DecodeInput, Reject};
 use crate::finding::{Attr, Finding};
 use crate::limits::{self, cut};
-use crate::time::{EventTime, Span};
+use crate::time::{EventTime, NotATime, Span};
 use crate::wire::RejectCode;
 
 /// 1990-01-01: nothing that reports detections is older, so an earlier time is a broken clock or a zero.
@@ -33,22 +34,55 @@ pub(super) struct Collector<'a> {
     /// Replaces secrets in known fields.
     pub redactor: &'a Redactor,
     findings: Vec<Finding>,
+    /// How many findings were weighed, and their bytes.
+    weighed: (usize, usize),
 }
 
 impl<'a> Collector<'a> {
     pub fn new(input: &'a DecodeInput<'a>, redactor: &'a Redactor) -> Self {
-        Self { input, redactor, findings: Vec::new() }
+        Self { input, redactor, findings: Vec::new(), weighed: (0, 0) }
     }
 
-    /// Takes one finding. Scrubs every text in it, then cuts it to its bound (in this order: half a secret
-    /// would no longer be recognised).
-    pub fn push(&mut self, mut finding: Finding) -> Result<(), Reject> {
-        if self.findings.len() >= limits::FINDINGS_PER_RECORD {
+    /// Takes one finding.
+    pub fn push(&mut self, finding: Finding) -> Result<(), Reject> {
+        self.weigh(&finding)?;
+        self.take(finding)
+    }
+
+    /// Takes the findings of a report that was read to its end, each weighed before: where two are of one identity, the
+    /// open one.
+    pub fn settle(&mut self, mut held: Vec<Finding>) -> Result<(), Reject> {
+        open_wins(&mut held);
+        held.into_iter().try_for_each(|finding| self.take(finding))
+    }
+
+    /// Before a finding is kept: a small record can stand for a great many, or for very large ones.
+    pub fn weigh(&mut self, finding: &Finding) -> Result<(), Reject> {
+        let (number, bytes) = &mut self.weighed;
+        *number += 1;
+        *bytes = bytes.saturating_add(weight(finding));
+        if *number > limits::FINDINGS_PER_RECORD {
             return Err(Reject::new(
                 RejectCode::TooLarge,
                 format!("more than {} findings in one record; split the report", limits::FINDINGS_PER_RECORD),
             ));
         }
+        if *bytes > limits::FINDINGS_BYTES {
+            return Err(Reject::new(
+                RejectCode::TooLarge,
+                format!(
+                    "the findings of this record would hold more than {} bytes, because long texts of it belong to many \
+                     of them; split the report, or shorten what they share",
+                    limits::FINDINGS_BYTES
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Scrubs every text of a finding, then cuts it to its bound (in this order: half a secret would no longer be
+    /// recognised).
+    fn take(&mut self, mut finding: Finding) -> Result<(), Reject> {
         if finding.identity.is_empty() {
             return Err(Reject::new(RejectCode::MissingIdentity, "nothing in the record says which finding it is"));
         }
@@ -78,8 +112,10 @@ impl<'a> Collector<'a> {
     pub fn time(&self, field: &str, stamp: Stamp<'_>) -> Result<EventTime, Reject> {
         let (time, shown) = match stamp {
             Stamp::Text(text) => {
-                let time = EventTime::parse(text)
-                    .map_err(|error| Reject::new(RejectCode::BadTime, format!("field `{field}`: {error}")))?;
+                let time = EventTime::parse(text).map_err(|_| {
+                    let error = NotATime { found: quoted(text, 64) };
+                    Reject::new(RejectCode::BadTime, format!("field `{field}`: {error}"))
+                })?;
                 (time, cut(text, 64).to_owned())
             }
             Stamp::Epoch(number) => (EventTime::from_millis(epoch_millis(number)), number.to_string()),
@@ -115,9 +151,9 @@ impl<'a> Collector<'a> {
         let line = |text: &str, bytes: usize| -> Option<String> {
             let scrubbed = self.redactor.scrub(text);
             let bounded = cut(&scrubbed, bytes);
-            // Control characters could move the cursor of whoever lists cases in a terminal.
-            if bounded.bytes().any(|b| b < b' ' || b == 0x7f) {
-                let spaced: String = bounded.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            // These could move the cursor of whoever lists cases in a terminal, or turn what a reader sees around.
+            if !bounded.is_ascii() && bounded.contains(moves_text) || bounded.bytes().any(|b| b < b' ' || b == 0x7f) {
+                let spaced: String = bounded.chars().map(|c| if moves_text(c) { ' ' } else { c }).collect();
                 return Some(spaced.trim().to_owned());
             }
             (bounded != text).then(|| bounded.to_owned())
@@ -224,6 +260,26 @@ fn name_resource(finding: &mut Finding) {
     }
 }
 
+fn weight(finding: &Finding) -> usize {
+    let resource = &finding.resource;
+    let named = [&resource.name, &resource.account, &resource.region, &resource.repository];
+    let prose = finding.title.len() + finding.recommended_action.as_ref().map_or(0, String::len);
+    finding.rule.len()
+        + prose
+        + resource.kind.len()
+        + resource.id.len()
+        + named.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+        + resource.tags.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        + finding.evidence.iter().map(String::len).sum::<usize>()
+        + finding.attributes.iter().map(|(_, value)| value.len()).sum::<usize>()
+        + finding.identity.iter().map(|(_, value)| value.len()).sum::<usize>()
+}
+
+/// Control characters (the second set of them, too), and marks that change the direction of text or end its line.
+fn moves_text(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A field that the finding's identity needs: trimmed and not empty.
 pub(super) fn need<'t>(field: &str, value: Option<&'t str>, hint: &str) -> Result<&'t str, Reject> {
     value.map(str::trim).filter(|value| !value.is_empty()).ok_or_else(|| {
@@ -253,11 +309,30 @@ fn epoch_millis(number: f64) -> i64 {
 
 /// A word that the vendor's documentation doesn't list.
 pub(super) fn unexpected(field: &str, found: &str, expected: &str) -> Reject {
-    Reject::new(RejectCode::WrongShape, format!("field `{field}`: found `{}`, expected {expected}", cut(found, 64)))
+    Reject::new(RejectCode::WrongShape, format!("field `{field}`: found `{}`, expected {expected}", quoted(found, 64)))
+}
+
+/// Refuses a finding that names more resources than any product writes: each may become a finding of its own.
+pub(super) fn fan_out(field: &str, resources: usize) -> Result<(), Reject> {
+    if resources > limits::RESOURCES_PER_FINDING {
+        let most = limits::RESOURCES_PER_FINDING;
+        let message =
+            format!("field `{field}`: {resources} resources; at most {most} are read in one finding. Split it");
+        return Err(Reject::new(RejectCode::TooLarge, message));
+    }
+    Ok(())
+}
+
+/// Adds tags as long as there is room.
+pub(super) fn add_tags<'t>(
+    to: &mut std::collections::BTreeMap<SmolStr, SmolStr>,
+    tags: impl Iterator<Item = (&'t str, &'t str)>,
+) {
+    tags.take(limits::LIST_ITEMS).for_each(|(name, value)| add_tag(to, name, value));
 }
 
 /// Adds a tag as long as there is room; what a tag may hold is bounded when the finding is handed in.
-pub(super) fn add_tag(tags: &mut std::collections::BTreeMap<SmolStr, SmolStr>, name: &str, value: &str) {
+fn add_tag(tags: &mut std::collections::BTreeMap<SmolStr, SmolStr>, name: &str, value: &str) {
     if !name.is_empty() && (tags.len() < limits::TAGS || tags.contains_key(name)) {
         tags.insert(name.into(), value.into());
     }

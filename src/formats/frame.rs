@@ -25,11 +25,8 @@ pub fn decode(
 ) -> Result<Vec<Finding>, Reject> {
     let text = admit(bytes)?;
     let mut collector = Collector::new(input, redactor);
-    if let Err(mut reject) = format.reader()(text, &mut collector) {
-        // The message quotes what was found, and it goes to logs.
-        reject.message = redactor.scrub(&reject.message).into_owned();
-        return Err(reject);
-    }
+    // The message quotes what was found, and it goes to logs.
+    format.reader()(text, &mut collector).map_err(|reject| reject.scrubbed(redactor))?;
     Ok(collector.into_findings())
 }
 

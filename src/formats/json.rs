@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
+use super::redact::quoted;
 use super::reject::Reject;
-pub(super) use super::values::{Loose, Number, Scalar, Text, Time};
+pub(super) use super::values::{Loose, Number, ObjectOnly, Scalar, Text, Time};
 use crate::wire::RejectCode;
 
 /// One JSON document as `T`. `what` names the format for the message: "a Falco event".
@@ -90,7 +91,7 @@ pub(super) fn refuse(error: &serde_json::Error, text: &str, start: usize, what: 
     let place = format!("line {} column {}", error.line(), error.column());
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
-    let said = crate::limits::cut(said, 256);
+    let said = quoted(said, 256);
     if error.is_data() {
         let offset = offset_of(text, error.line(), error.column());
         let document = text.get(start..).unwrap_or_default();
@@ -140,7 +141,7 @@ pub(super) fn path_at(text: &str, offset: usize) -> String {
                 b'"' => {
                     text_start = None;
                     if key_next && let Some(Step::Key(key)) = steps.last_mut() {
-                        *key = crate::limits::cut(text.get(start..at).unwrap_or_default(), 64).to_owned();
+                        *key = quoted(text.get(start..at).unwrap_or_default(), 64);
                         key_next = false;
                     }
                 }

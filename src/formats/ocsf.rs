@@ -7,7 +7,7 @@
 //! `resource`. Falco's exporter draws a new `uid` for every event, so for Falco it is left out. Not in it: severity, times, titles,
 //! `count`, `activity_id`, the order of lists. How class, rule and status are told is `ocsf_sense.rs`.
 
-use super::collect::{Collector, Stamp, add_tag, need};
+use super::collect::{Collector, Stamp, add_tags, fan_out, need};
 use super::json::{Number, Time, each_record};
 use super::ocsf_schema::{Event, Info, Resource, Vulnerability};
 use super::ocsf_sense as sense;
@@ -28,6 +28,7 @@ pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
 
 fn read_event(event: &Event<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
     let resources: Vec<&Resource<'_>> = event.resource.iter().chain(event.resources.iter().flatten()).collect();
+    fan_out("resources", resources.len())?;
     let mains = sense::main_resources(event, resources);
     let mut vulnerabilities: Vec<Option<&Vulnerability<'_>>> =
         event.vulnerabilities.iter().flatten().map(Some).collect();
@@ -150,13 +151,13 @@ fn place(event: &Event<'_>, resource: Option<&Resource<'_>>, uid: &str) -> Place
         if place.account.is_none() {
             place.account = super::asff_sense::account_of_arn(id).map(Into::into);
         }
-        for label in resource.labels.iter().flatten() {
-            let (name, value) = label.split_once(['=', ':']).unwrap_or((label, ""));
-            add_tag(&mut place.tags, name.trim(), value.trim());
-        }
-        for tag in resource.tags.iter().flatten() {
-            add_tag(&mut place.tags, tag.name.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default());
-        }
+        let labels = resource.labels.iter().flatten().map(|label| label.split_once(['=', ':']).unwrap_or((label, "")));
+        add_tags(&mut place.tags, labels.map(|(name, value)| (name.trim(), value.trim())));
+        let tags = resource.tags.iter().flatten();
+        add_tags(
+            &mut place.tags,
+            tags.map(|tag| (tag.name.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default())),
+        );
         return place;
     }
     let device = event
@@ -164,7 +165,7 @@ fn place(event: &Event<'_>, resource: Option<&Resource<'_>>, uid: &str) -> Place
         .as_ref()
         .and_then(|device| device.hostname.as_deref().or(device.name.as_deref()).or(device.uid.as_deref()));
     // 1 is the type `Hostname`; older producers only name it so.
-    let observed = event.observables.iter().flatten().find_map(|observable| {
+    let observed = event.observables.iter().flatten().take(crate::limits::LIST_ITEMS).find_map(|observable| {
         let is_host = observable.type_id == Some(Number(1.0)) || observable.name.as_deref() == Some("hostname");
         observable.value.as_deref().filter(|value| is_host && !value.is_empty())
     });

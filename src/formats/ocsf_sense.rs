@@ -5,6 +5,7 @@
 use super::json::Number;
 use super::ocsf_schema::{Event, Info, Resource, Unmapped};
 use crate::finding::{Class, Exposure, ExposureKind, Severity, Status};
+use crate::limits::{FIELD_BYTES, LIST_ITEMS, WORD_BYTES, cut};
 
 /// `vendor/product`.
 pub(super) fn product(event: &Event<'_>) -> String {
@@ -22,7 +23,8 @@ pub(super) fn rule(event: &Event<'_>, info: Option<&Info<'_>>, uid: &str) -> Str
     let analytic = info.and_then(|info| info.analytic.as_ref());
     let analytic = analytic.and_then(|analytic| analytic.uid.as_deref().or(analytic.name.as_deref()));
     // Types without a colon are groups (`syscalls`, a benchmark), not rules.
-    let types = info.and_then(|info| info.types.as_ref()).into_iter().flatten();
+    let types = info.and_then(|info| info.types.as_ref()).into_iter().flatten().take(LIST_ITEMS);
+    let types = types.filter(|t| t.len() <= FIELD_BYTES);
     let detector = types.filter(|t| t.contains(':')).filter_map(|t| t.rsplit('/').next()).min();
     let feature = metadata.and_then(|metadata| metadata.product.as_ref()?.feature.as_ref()?.uid.as_deref());
     // GuardDuty puts the ARN of its detector there, which says nothing of the rule.
@@ -105,7 +107,7 @@ pub(super) fn severity(event: &Event<'_>) -> Severity {
         Some(Number(5.0 | 6.0)) => Severity::Critical,
         // Unknown or Other: the producer's own word, if it is one of ours.
         _ => {
-            let word = event.severity.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+            let word = cut(event.severity.as_deref().unwrap_or_default().trim(), WORD_BYTES).to_ascii_lowercase();
             Severity::parse(&word).unwrap_or(Severity::Informational)
         }
     }
@@ -140,7 +142,7 @@ enum Check {
 fn checked(event: &Event<'_>) -> Option<Check> {
     let compliance = event.compliance.as_ref();
     let word = compliance.and_then(|c| c.status.as_deref()).or(event.status_code.as_deref()).unwrap_or_default();
-    match word.to_ascii_lowercase().as_str() {
+    match cut(word, WORD_BYTES).to_ascii_lowercase().as_str() {
         "pass" | "passed" => return Some(Check::Passed),
         "fail" | "failed" | "warning" => return Some(Check::Failed),
         _ => {}
@@ -160,7 +162,7 @@ fn word(event: &Event<'_>) -> Option<String> {
     } else {
         (event.status_id, event.status.as_deref())
     };
-    let said = said.map(|word| word.trim().to_ascii_lowercase());
+    let said = said.map(|word| cut(word.trim(), WORD_BYTES).to_ascii_lowercase());
     let by_id = match (id.map(|Number(id)| id as i64), uid(event)) {
         (Some(1), _) => Some("new"),
         (Some(2), _) => Some("in progress"),

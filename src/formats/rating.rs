@@ -4,7 +4,7 @@ use crate::finding::Severity;
 
 /// From a word; `None` where the vendor has no rating (`UNKNOWN`, empty) or the word is no rating.
 pub(super) fn of_word(word: &str) -> Option<Severity> {
-    match word.trim().to_ascii_lowercase().as_str() {
+    match crate::limits::cut(word.trim(), crate::limits::WORD_BYTES).to_ascii_lowercase().as_str() {
         "critical" | "blocker" | "severe" => Some(Severity::Critical),
         "high" | "error" | "important" | "major" => Some(Severity::High),
         "medium" | "moderate" | "warning" | "warn" => Some(Severity::Medium),

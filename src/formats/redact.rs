@@ -74,6 +74,21 @@ impl Redactor {
     }
 }
 
+/// The start of a text as a message may quote it: credentials are taken out before it is cut, because half of one would
+/// no longer be recognised.
+pub(super) fn quoted(text: &str, bytes: usize) -> String {
+    let near = crate::limits::cut(text, 64 * bytes);
+    let mut clean = String::new();
+    let mut kept = 0;
+    for found in shapes::Credentials::of(near) {
+        clean.push_str(near.get(kept..found.start).unwrap_or_default());
+        clean.push_str("(a secret)");
+        kept = found.end;
+    }
+    clean.push_str(near.get(kept..).unwrap_or_default());
+    crate::limits::cut(&clean, bytes).to_owned()
+}
+
 /// Whether a text is one of our hashes.
 pub(super) fn is_hash(text: &str) -> bool {
     let Some((kind, digits)) = text.strip_prefix("secret:").and_then(|rest| rest.rsplit_once(':')) else {

@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use super::redact::Redactor;
 use crate::time::WallTime;
 use crate::wire::RejectCode;
 
@@ -31,5 +32,11 @@ impl Reject {
     /// From code and message.
     pub fn new(code: RejectCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// With every credential in its message replaced.
+    pub(super) fn scrubbed(mut self, redactor: &Redactor) -> Self {
+        self.message = redactor.scrub(&self.message).into_owned();
+        self
     }
 }

@@ -6,6 +6,9 @@
 /// whole path elsewhere, because GitLab nests groups.
 pub(super) fn repository_of(url: &str) -> Option<String> {
     let url = url.trim();
+    if url.len() > crate::limits::FIELD_BYTES {
+        return None;
+    }
     let (host, path) = match url.split_once("://") {
         Some(("https" | "http" | "ssh" | "git" | "git+https" | "git+ssh", rest)) => rest.split_once('/')?,
         Some(_) => return None,

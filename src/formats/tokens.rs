@@ -123,6 +123,7 @@ const TOKENS: &[Token] = &[
 ];
 
 /// By the first two bytes of a word, whether any prefix of [`TOKENS`] begins so: most words end here.
+#[allow(clippy::indexing_slicing, reason = "computed by the compiler, which would refuse an index out of bounds")]
 static BEGINNINGS: [bool; 128 * 128] = {
     let mut all = [false; 128 * 128];
     let mut next = 0;

@@ -3,6 +3,7 @@
 //! Each is a newtype with its own visitor, so that nothing is buffered and an error keeps its place. Not for records.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -197,6 +198,71 @@ impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
     }
 }
 
+/// An object in an open-ended part of a record: whatever else stands under its name is passed over.
+#[derive(Debug)]
+pub(super) struct ObjectOnly<T>(Option<T>);
+
+impl<T> ObjectOnly<T> {
+    pub fn as_ref(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<T> Default for ObjectOnly<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = ObjectOnly<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(de::value::MapAccessDeserializer::new(fields)).map(|read| ObjectOnly(Some(read)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<de::IgnoredAny>()?.is_some() {}
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(ObjectOnly(None))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ObjectOnly<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
 /// A number that some versions of a vendor write as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Number(pub f64);
@@ -213,7 +279,7 @@ impl Visitor<'_> for NumberVisitor {
     fn visit_str<E: de::Error>(self, v: &str) -> Result<Number, E> {
         match v.trim().parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Number(number)),
-            _ => Err(E::invalid_value(de::Unexpected::Str(crate::limits::cut(v, 64)), &self)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(&super::redact::quoted(v, 64)), &self)),
         }
     }
 

@@ -11,20 +11,24 @@
 //! alerts report what happened and stay open.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::collect::{Collector, Stamp, need, sorted_words, unexpected};
-use super::json::{Loose, Number, Scalar, Text, each_record};
+use super::json::{Loose, Number, ObjectOnly, Scalar, Text, document, each_record};
 use super::reject::Reject;
 use super::wazuh_states::{self, ApiItem, State, StatePackage};
 use crate::finding::{Attr, Class, Finding, Resource, Severity, Status};
 
-/// An alert, a document of the state index, or what wraps several.
+const WHAT: &str = "a Wazuh alert";
+
+/// An alert, a document of the state index, or what wraps several. What is wrapped is read in a step of its own: a type
+/// that holds itself would let whoever writes a record choose how deep a thread's stack gets.
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow)]
     hits: Option<Hits<'a>>,
     #[serde(borrow, rename = "_source")]
-    source: Option<Box<Record<'a>>>,
+    source: Option<&'a RawValue>,
     #[serde(borrow)]
     timestamp: Option<Text<'a>>,
     #[serde(borrow, rename = "@timestamp")]
@@ -48,7 +52,7 @@ struct Record<'a> {
 #[derive(Deserialize)]
 struct Hits<'a> {
     #[serde(borrow)]
-    hits: Vec<Record<'a>>,
+    hits: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -113,14 +117,14 @@ struct Data<'a> {
     dstuser: Option<Loose<'a>>,
     #[serde(borrow)]
     protocol: Option<Loose<'a>>,
-    #[serde(borrow)]
-    alert: Option<Ids<'a>>,
-    #[serde(borrow)]
-    aws: Option<Aws<'a>>,
-    #[serde(borrow)]
-    vulnerability: Option<AlertVulnerability<'a>>,
-    #[serde(borrow)]
-    sca: Option<Sca<'a>>,
+    #[serde(borrow, default)]
+    alert: ObjectOnly<Ids<'a>>,
+    #[serde(borrow, default)]
+    aws: ObjectOnly<Aws<'a>>,
+    #[serde(borrow, default)]
+    vulnerability: ObjectOnly<AlertVulnerability<'a>>,
+    #[serde(borrow, default)]
+    sca: ObjectOnly<Sca<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -139,8 +143,8 @@ struct Aws<'a> {
     account: Option<Loose<'a>>,
     #[serde(borrow, rename = "awsRegion")]
     region: Option<Loose<'a>>,
-    #[serde(borrow, rename = "userIdentity")]
-    identity: Option<AwsIdentity<'a>>,
+    #[serde(borrow, default, rename = "userIdentity")]
+    identity: ObjectOnly<AwsIdentity<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -190,14 +194,20 @@ struct Check<'a> {
 }
 
 pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
-    each_record(text, "a Wazuh alert", |record: Record<'_>| match &record.hits {
-        Some(hits) => hits.hits.iter().try_for_each(|hit| read_one(hit, to)),
-        None => read_one(&record, to),
+    each_record(text, WHAT, |record: Record<'_>| match &record.hits {
+        Some(hits) => each_record(hits.hits.get(), WHAT, |hit: Record<'_>| read_hit(&hit, to)),
+        None => read_hit(&record, to),
     })
 }
 
+fn read_hit(hit: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
+    match hit.source {
+        Some(source) => read_one(&document(source.get(), WHAT)?, to),
+        None => read_one(hit, to),
+    }
+}
+
 fn read_one(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
-    let record = record.source.as_deref().unwrap_or(record);
     if let Some(items) = record.data.as_ref().and_then(|data| data.affected_items.as_ref()) {
         return items.iter().try_for_each(|item| wazuh_states::read_item(item, to));
     }
@@ -310,7 +320,7 @@ fn as_event(record: &Record<'_>, rule: &str, finding: &mut Finding) {
             attributes.set_some(Attr::UserName, user);
             subject = user.unwrap_or_default().to_owned();
         }
-        if let Some(ids) = &data.alert {
+        if let Some(ids) = data.alert.as_ref() {
             if let Some(signature) = ids.signature_id.as_deref() {
                 subject = format!("signature {signature}");
             }
@@ -318,7 +328,7 @@ fn as_event(record: &Record<'_>, rule: &str, finding: &mut Finding) {
                 finding.title = title.to_owned();
             }
         }
-        if let Some(aws) = &data.aws {
+        if let Some(aws) = data.aws.as_ref() {
             let actor = aws.identity.as_ref().and_then(|identity| of(&identity.arn));
             let account = of(&aws.recipient).or(of(&aws.account));
             finding.resource.account = account.map(Into::into);

@@ -67,8 +67,10 @@ fn visibility(record: &Record, redactor: &Redactor) -> Visibility {
         let text = String::from_utf8_lossy(bytes);
         matches!(redactor.scrub(&text), std::borrow::Cow::Owned(_))
     };
+    // UTF-16 or something packed: no credential in it would be seen.
+    let opaque = |bytes: &[u8]| bytes.starts_with(&[0x1f, 0x8b]) || bytes.contains(&0);
     let named = |(name, value): &Header| redactor.scrub_named(name, &String::from_utf8_lossy(value)).is_some();
-    let hidden = record.value.as_deref().is_some_and(bears)
+    let hidden = record.value.as_deref().is_some_and(|value| opaque(value) || bears(value))
         || record.key.as_deref().is_some_and(bears)
         || record.headers.iter().any(|header| bears(&header.1) || named(header));
     if hidden { Visibility::Restricted } else { Visibility::Ordinary }

@@ -173,6 +173,94 @@ fn a_refusal_quotes_no_secret() {
     assert!(!reject.message.contains(secret), "{reject}");
 }
 
+#[test]
+fn a_refusal_quotes_no_part_of_a_secret() {
+    let secret = concat!("ghp_", "q7Rk2mZ8tW4vX1cB9nL5sD3fG6hJ0pYaEuTi");
+    // Wherever a quotation is cut, half a token would no longer look like one.
+    for before in 20..64 {
+        let found = format!("{}{secret}", " ".repeat(before));
+        for (format, from, to) in [
+            ("asff", "\"ACTIVE\"".to_owned(), format!("\"x{found}\"")),
+            ("asff", "2026-03-01T10:00:00Z".to_owned(), format!("x{found}")),
+            ("ocsf", "3,\"time\"".to_owned(), format!("\"x{found}\",\"time\"")),
+            ("falco", "\"hostname\":\"h\"".to_owned(), format!("\"hostname\":{{\"x{found}\":1}}")),
+        ] {
+            let text = RECORDS.iter().find(|(name, _)| *name == format).unwrap().1.replace(&from, &to);
+            let reject = read(format, text.as_bytes()).unwrap_err();
+            assert!(!reject.message.contains(&secret[4..12]), "{format} {before}: {reject}");
+        }
+    }
+}
+
+#[test]
+fn what_thousands_of_findings_share_is_not_copied_without_end() {
+    let result = r#"{"ruleId":"r","message":{"text":"m"}}"#;
+    let sarif = |tool: &str, results: usize| {
+        let results = vec![result; results].join(",");
+        format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"{tool}"}}}},"results":[{results}]}}]}}"#)
+    };
+    assert_eq!(code("sarif", sarif(&"t".repeat(1 << 21), 200).as_bytes()), RejectCode::TooLarge);
+    assert_eq!(code("sarif", sarif("t", 50_001).as_bytes()), RejectCode::TooLarge);
+    let resources = vec![r#"{"Type":"T","Id":"r"}"#; 1_001].join(",");
+    let asff = RECORDS[1].1.replace(r#"{"Type":"T","Id":"r"}"#, &resources);
+    assert_eq!(code("asff", asff.as_bytes()), RejectCode::TooLarge);
+    let ocsf = RECORDS[2].1.replace(r#"{"uid":"r","type":"T"}"#, &vec![r#"{"uid":"r"}"#; 1_001].join(","));
+    assert_eq!(code("ocsf", ocsf.as_bytes()), RejectCode::TooLarge);
+}
+
+#[test]
+fn each_rule_is_not_looked_for_among_all() {
+    // One by one that would be 10^8 comparisons of texts that begin alike.
+    let ids: Vec<String> = (0..10_000).map(|i| format!("{}{i:05}", "r".repeat(60))).collect();
+    let rules = ids.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect::<Vec<_>>().join(",");
+    let results = ids.iter().rev().map(|id| format!(r#"{{"ruleId":"{id}/1"}}"#)).collect::<Vec<_>>().join(",");
+    let text = format!(
+        r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"t","rules":[{rules}]}}}},"results":[{results}]}}]}}"#
+    );
+    assert_eq!(read("sarif", text.as_bytes()).map(|findings| findings.len()), Ok(10_000));
+}
+
+#[test]
+fn nesting_as_deep_as_it_may_be_fits_a_thread_s_stack() {
+    let nested = format!("{}1{}", "[".repeat(110), "]".repeat(110));
+    let sarif = RECORDS.iter().find(|(name, _)| *name == "sarif").unwrap().1;
+    let text = sarif.replacen("\"ruleId\"", &format!("\"properties\":{{\"p\":{nested}}},\"ruleId\""), 1);
+    assert_eq!(read("sarif", text.as_bytes()).map(|findings| findings.len()), Ok(1));
+    for (format, open, close) in [
+        ("asff", r#"{"detail":"#, "}"),
+        ("asff", r#"{"Findings":["#, "]}"),
+        ("wazuh", r#"{"_source":"#, "}"),
+        ("wazuh", r#"{"hits":{"hits":["#, "]}}"),
+    ] {
+        let depth = 120 / open.matches(['{', '[']).count();
+        let text = format!("{}{{}}{}", open.repeat(depth), close.repeat(depth));
+        assert_eq!(code(format, text.as_bytes()), RejectCode::MissingIdentity, "{format} {open}");
+    }
+}
+
+#[test]
+fn marks_that_turn_or_move_text_become_spaces() {
+    let text = RECORDS[0].1.replace("\"o\"", "\"a\u{9b}2Jb \u{202e}gnp.exe \u{2028}x \u{2066}y\"");
+    let title = read("falco", text.as_bytes()).unwrap().remove(0).title;
+    assert_eq!(title, "a 2Jb  gnp.exe  x  y: h");
+}
+
+#[test]
+fn fields_that_other_decoders_of_wazuh_use_differently_are_passed_over() {
+    for (field, value) in [
+        ("alert", "\"high\""),
+        ("aws", "[1]"),
+        ("vulnerability", "\"CVE-2026-1\""),
+        ("sca", "7"),
+        ("aws", "{\"userIdentity\":\"a\"}"),
+    ] {
+        let text =
+            RECORDS[3].1.replace("\"srcip\":\"10.0.0.1\"", &format!("\"srcip\":\"10.0.0.1\",\"{field}\":{value}"));
+        let findings = read("wazuh", text.as_bytes()).unwrap_or_else(|reject| panic!("{field}: {reject}"));
+        assert_eq!(findings.len(), 1, "{field}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

@@ -144,9 +144,9 @@ fn a_secret_at_a_field_limit_is_not_cut_into_sight() {
 fn a_hostile_text_is_scanned_once() {
     // From each of its parts to its end would be 10^12 steps.
     for part in
-        ["eyJ-", "password={{", "password:", "password:=", "p.token: {{", "<pwd>${", "://a:b", "-u ${:", "pwd%3D${"]
+        ["eyJ-", "password={{", "password:", "secret:=", "p.token: {{", "<pwd>${", "://a:b", "-u ${:", "pwd%3D${"]
     {
-        let text = part.repeat(300_000);
+        let text = part.repeat(100_000);
         assert!(*Redactor::new(b"site").scrub(&text) == text, "{part}");
     }
 }

@@ -124,7 +124,10 @@ pub(super) fn put(
         Some(version) => format!("Update {shown} to {version}"),
         None => format!("No repaired version of {shown} is known yet; contain or replace it"),
     });
-    let links = advisory.iter().flat_map(|a| a.references.iter().flatten()).filter_map(|r| r.url.as_deref());
+    let links = advisory
+        .iter()
+        .flat_map(|a| a.references.iter().flatten().take(crate::limits::LIST_ITEMS))
+        .filter_map(|r| r.url.as_deref());
     finding.evidence.extend(links.take(crate::limits::EVIDENCE_LINKS).map(str::to_owned));
     let attributes = &mut finding.attributes;
     attributes.set(Attr::VulnerabilityId, id);

@@ -10,9 +10,8 @@ use crate::formats::collect::{Collector, Stamp, need};
 use crate::formats::frame::admit;
 use crate::formats::json::each_record;
 use crate::formats::rating;
-use crate::formats::redact::{Redactor, is_hash};
+use crate::formats::redact::{Redactor, is_hash, quoted};
 use crate::formats::reject::{DecodeInput, Reject};
-use crate::limits::cut;
 use crate::time::EventTime;
 use crate::wire::RejectCode;
 
@@ -24,12 +23,14 @@ impl Mapping {
     pub fn decode(&self, bytes: &[u8], input: &DecodeInput<'_>, redactor: &Redactor) -> Result<Vec<Finding>, Reject> {
         let text = admit(bytes)?;
         let mut out = Collector::new(input, redactor);
-        match self.form {
+        let read = match self.form {
             InputForm::Json => {
-                each_record::<Json>(text, "a record of this mapping", |record| self.record(record, &mut out))?
+                each_record::<Json>(text, "a record of this mapping", |record| self.record(record, &mut out))
             }
-            InputForm::Csv => self.rows(text, &mut out)?,
-        }
+            InputForm::Csv => self.rows(text, &mut out),
+        };
+        // As in `frame.rs`: the message quotes what was found.
+        read.map_err(|reject| reject.scrubbed(redactor))?;
         Ok(out.into_findings())
     }
 
@@ -51,7 +52,7 @@ impl Mapping {
                         "line {line}: found {} columns, expected {} ({}); a comma inside of a value needs quotes around it",
                         row.len(),
                         names.len(),
-                        cut(&names.join(", "), 200)
+                        quoted(&names.join(", "), 200)
                     ),
                 ));
             }
@@ -63,7 +64,7 @@ impl Mapping {
             self.record(Json::Object(record), out).map_err(|mut reject| {
                 // Most often it is the header that isn't what the mapping was written for.
                 let columns = names.join(", ");
-                reject.message.push_str(&format!(". The columns are: {}", cut(&columns, 200)));
+                reject.message.push_str(&format!(". The columns are: {}", quoted(&columns, 200)));
                 reject
             })?;
         }
@@ -117,7 +118,7 @@ impl Mapping {
             let Some(value) = source.text(root, item) else { continue };
             match target {
                 Target::Tag(name) => {
-                    finding.resource.tags.insert(name.clone(), cut(&value, crate::limits::FIELD_BYTES).into());
+                    finding.resource.tags.insert(name.clone(), value.into());
                 }
                 Target::Named(name) => self.put(&mut finding, name, value)?,
             }
@@ -212,7 +213,7 @@ impl Mapping {
         let Some(source) = self.source(name) else { return Ok(None) };
         let Some(text) = source.text(root, item) else { return Ok(None) };
         let time = source.time.read(text.trim()).ok_or_else(|| {
-            let found = cut(&text, 64);
+            let found = quoted(&text, 64);
             Reject::new(
                 RejectCode::BadTime,
                 format!(
@@ -226,7 +227,7 @@ impl Mapping {
     }
 
     fn wrong(&self, name: &str, found: &str, expected: &str) -> Reject {
-        let found = cut(found, 64);
+        let found = quoted(found, 64);
         Reject::new(
             RejectCode::WrongShape,
             format!(

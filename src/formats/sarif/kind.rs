@@ -2,6 +2,7 @@
 
 use super::rules::RuleOf;
 use crate::finding::Class;
+use crate::limits::{FIELD_BYTES, WORD_BYTES, cut};
 
 /// Tools that look for credentials.
 const SECRET_TOOLS: &[&str] = &[
@@ -72,7 +73,7 @@ pub(super) fn class_of(tool: &str, rule: &RuleOf<'_, '_>) -> Class {
 /// The CVE, GHSA or other advisory that a rule is about.
 pub(super) fn vulnerability_of(rule: &RuleOf<'_, '_>) -> Option<String> {
     let name = rule.rule.and_then(|rule| rule.name.as_deref()).unwrap_or_default();
-    advisory_in(&rule.id).or_else(|| advisory_in(name))
+    advisory_in(&rule.id).or_else(|| advisory_in(cut(name, FIELD_BYTES)))
 }
 
 /// The first advisory id in a text, upper case for CVEs.
@@ -104,7 +105,7 @@ pub(super) fn advisory_in(text: &str) -> Option<String> {
 fn tags(rule: &RuleOf<'_, '_>) -> Vec<String> {
     let tags = rule.rule.and_then(|rule| rule.properties.as_ref()).and_then(|properties| properties.get("tags"));
     let words = tags.and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(|tag| tag.as_str());
-    words.take(64).map(str::to_ascii_lowercase).collect()
+    words.take(64).map(|word| cut(word, WORD_BYTES).to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

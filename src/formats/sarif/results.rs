@@ -1,15 +1,15 @@
 //! Results → findings. One result is one finding; those that say "nothing is wrong here" are evidence or nothing.
 
 use super::kind::{advisory_in, class_of, vulnerability_of};
-use super::rules::{RuleOf, rule_of, score_of, severity_of, text as property};
+use super::rules::{RuleOf, Rules, score_of, severity_of, text as property};
 use super::schema::{Log, Message, Run, SarifResult};
 use super::{identity, schema::VersionControl};
 use crate::finding::{Attr, Class, Finding, Status};
 use crate::formats::collect::{Collector, Stamp, need};
 use crate::formats::credential;
 use crate::formats::json::each_record;
-use crate::formats::open_wins::open_wins;
 use crate::formats::rating;
+use crate::formats::redact::quoted;
 use crate::formats::reject::Reject;
 use crate::formats::repository::repository_of;
 use crate::time::EventTime;
@@ -29,26 +29,30 @@ pub(in crate::formats) fn read(text: &str, out: &mut Collector<'_>) -> Result<()
                 RejectCode::WrongShape,
                 format!(
                     "field `version`: found `{}`, expected 2.1.0. Convert the log: sarif-multitool transform",
-                    crate::limits::cut(version, 32)
+                    quoted(version, 32)
                 ),
             ));
         }
         for (number, run) in runs.iter().enumerate() {
+            let rules = Rules::of(run.tool.as_ref());
             let mut findings = Vec::new();
             for (position, result) in run.results.iter().flatten().enumerate() {
                 let place = format!("runs[{number}].results[{position}]");
-                findings.extend(finding(run, result, &place, out)?);
+                if let Some(finding) = finding(run, &rules, result, &place, out)? {
+                    out.weigh(&finding)?;
+                    findings.push(finding);
+                }
             }
-            open_wins(&mut findings);
-            findings.into_iter().try_for_each(|finding| out.push(finding))?;
+            out.settle(findings)?;
         }
         Ok(())
     })
 }
 
-fn finding(
-    run: &Run<'_>,
-    result: &SarifResult<'_>,
+fn finding<'r, 'a>(
+    run: &'r Run<'a>,
+    rules: &Rules<'r, 'a>,
+    result: &SarifResult<'a>,
     place: &str,
     out: &Collector<'_>,
 ) -> Result<Option<Finding>, Reject> {
@@ -56,7 +60,7 @@ fn finding(
     let driver = run.tool.as_ref().and_then(|tool| tool.driver.as_ref());
     let tool = driver.and_then(|driver| driver.name.as_deref()).unwrap_or_default();
     let tool = need("runs[].tool.driver.name", Some(tool), "SARIF asks for it (3.19.8)")?;
-    let Some(rule) = rule_of(run.tool.as_ref(), result) else {
+    let Some(rule) = rules.of_result(result) else {
         let field = format!("{place}.ruleId");
         return Err(need(&field, None, "Let the tool name the rule of every result")
             .err()
@@ -242,9 +246,10 @@ fn message(result: &SarifResult<'_>, rule: &RuleOf<'_, '_>) -> Option<String> {
         return Some(text.to_owned());
     }
     let strings = rule.rule.and_then(|rule| rule.message_strings.as_ref())?;
-    let mut text = strings.get(message.id.as_deref()?)?.text.as_deref()?.to_owned();
+    let text = strings.get(message.id.as_deref()?)?.text.as_deref()?;
+    let mut text = crate::limits::cut(text, crate::limits::PROSE_BYTES * 4).to_owned();
     for (number, argument) in message.arguments.iter().flatten().take(16).enumerate() {
-        text = text.replace(&format!("{{{number}}}"), crate::limits::cut(argument, 256));
+        text = text.replace(&format!("{{{number}}}"), crate::limits::cut(argument, crate::limits::PROSE_BYTES * 4));
         text.truncate(crate::limits::cut(&text, crate::limits::PROSE_BYTES * 4).len());
     }
     Some(text)

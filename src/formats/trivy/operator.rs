@@ -11,7 +11,6 @@ use super::results::{Scan, Target};
 use crate::finding::{Attr, Class, Finding, Status};
 use crate::formats::collect::{Collector, Stamp, need};
 use crate::formats::json::{Text, document};
-use crate::formats::open_wins::open_wins;
 use crate::formats::rating;
 use crate::formats::reject::Reject;
 use crate::wire::RejectCode;
@@ -99,9 +98,8 @@ fn report(object: Object<'_>, out: &mut Collector<'_>) -> Result<(), Reject> {
         // A benchmark that hasn't run yet.
         _ => {}
     }
-    let Scan { mut findings, out, .. } = scan;
-    open_wins(&mut findings);
-    findings.into_iter().try_for_each(|finding| out.push(finding))
+    let Scan { findings, out, .. } = scan;
+    out.settle(findings)
 }
 
 /// A report on one object of the cluster.
@@ -175,6 +173,7 @@ fn compliance(meta: &ObjectMeta<'_>, status: &ComplianceStatus<'_>, scan: &mut S
     for control in controls.into_iter().flatten() {
         let Some(holds) = control.holds() else { continue };
         let found = failing(control, id, title, holds, scan)?;
+        scan.out.weigh(&found)?;
         scan.findings.push(found);
     }
     Ok(())

@@ -9,7 +9,6 @@ use crate::finding::{Attr, Class, Finding, Severity, Status};
 use crate::formats::collect::{Collector, Stamp, need};
 use crate::formats::credential;
 use crate::formats::json::{Text, document, each_record};
-use crate::formats::open_wins::open_wins;
 use crate::formats::rating;
 use crate::formats::reject::Reject;
 use crate::time::EventTime;
@@ -60,9 +59,8 @@ fn one(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
              Trivy operator. Run trivy with --format json",
         ));
     }
-    let Scan { mut findings, out, .. } = scan;
-    open_wins(&mut findings);
-    findings.into_iter().try_for_each(|finding| out.push(finding))
+    let Scan { findings, out, .. } = scan;
+    out.settle(findings)
 }
 
 /// One report on its way into findings.
@@ -165,6 +163,7 @@ impl Scan<'_, '_> {
         finding.identity.push(("package", package.to_owned()));
         finding.identity.push(("ecosystem", target.kind.to_owned()));
         finding.identity.push(("path", path.unwrap_or_default().to_owned()));
+        self.out.weigh(&finding)?;
         self.findings.push(finding);
         Ok(())
     }
@@ -199,6 +198,7 @@ impl Scan<'_, '_> {
                 finding.identity.push(("cause", resource.to_owned()));
             }
         }
+        self.out.weigh(&finding)?;
         self.findings.push(finding);
         Ok(())
     }
@@ -225,6 +225,7 @@ impl Scan<'_, '_> {
         if let Some(credential) = credential {
             finding.identity.push(("credential", credential));
         }
+        self.out.weigh(&finding)?;
         self.findings.push(finding);
         Ok(())
     }
