@@ -99,6 +99,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "policy.yaml:6:67: error: `x` carries out `a` and would verify its own work",
     ),
     (
+        "actions: {a: {by: x, answer_within: 1m, undo: b}, b: {by: x, answer_within: 1m}}\nplaybooks:\n  - {id: p, path: ticket, also: [a]}",
+        "policy.yaml:5:10: error: `p` would do `a` beside its path: unasked, and counted by no budget",
+    ),
+    (
         "protect:\n  - {match: {confidence: {at_least: high}}, ceiling: ticket, reason: x}",
         "policy.yaml:4:37: error: found `high`; expected a number",
     ),
@@ -155,13 +159,14 @@ actions:
   a: {by: x, answer_within: 1m}
   b: {by: x, answer_within: 1m, standing: true}
   c: {by: x, answer_within: 1m, undo: d}
+  e: {by: x, answer_within: 1m}
 approvals:
   unused: {ask: owner, expires: 1h, remind: 2h}
 risk:
   - {id: r, match: {class: secret}, sla: {acknowledge: 1h}}
 playbooks:
   - {id: wide, match: {class: [secret, identity]}, path: enforce, act: {do: a}}
-  - {id: narrow, match: {class: secret, severity: high}, path: ticket, also: [b]}
+  - {id: narrow, match: {class: secret, severity: high}, path: ticket, also: [e]}
 budgets:
   - {id: g, for_each: site, limit: 1, within: 1h, counts: [c]}
 "
@@ -181,6 +186,7 @@ budgets:
         "no-undo",
         "no-verification",
         "shadowed",
+        "unused",
         "unused",
         "unused",
     ];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shutter::casework::{Casework, Enforcement, Outbox, Site};
+use shutter::casework::{Casework, Enforcement, Outbox, Site, Store};
 use shutter::facts::Context;
 use shutter::finding::{Attr, Class, Finding, Severity};
 use shutter::ids::{CaseUid, Fingerprint, Generation};
@@ -203,22 +203,17 @@ fn a_budget_that_nobody_asks_again_is_forgotten() {
 }
 
 #[test]
-fn a_case_has_one_alarm_however_often_its_deadline_moves() {
-    let mut desk = Desk::new();
-    for _ in 0..200 {
-        desk.now = desk.now.plus(Span::minutes(1));
-        desk.see(uid(1), |finding| {
-            finding.class = Class::Network;
-            finding.severity = if desk_minute(finding) % 2 == 0 { Severity::High } else { Severity::Low };
-        });
-        desk.say(uid(1), FeedbackKind::Repaired, (ActorKind::Person, "vint"), None);
-        desk.say(uid(1), FeedbackKind::VerificationFailed, (ActorKind::Verifier, "somebody"), None);
+fn a_case_has_one_alarm_the_earliest() {
+    let mut store = Store::default();
+    let at = WallTime::from_millis;
+    for time in [5, 3, 9, 4, 3] {
+        store.set_timer(at(time), uid(1));
     }
-    assert_eq!(desk.casework.store().alarms(), 1);
-}
-
-fn desk_minute(finding: &Finding) -> i64 {
-    finding.observed_at.as_millis() / 60_000
+    store.set_timer(at(7), uid(2));
+    assert_eq!(store.alarms(), 2);
+    assert_eq!((store.take_due(at(3)), store.take_due(at(6))), (Some(uid(1)), None));
+    store.set_timer(at(6), uid(1));
+    assert_eq!(store.next_timer(), Some(at(6)), "whoever took it sets the next");
 }
 
 #[test]

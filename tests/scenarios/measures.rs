@@ -1,7 +1,8 @@
 //! What a story doesn't print: counted targets, and which difference makes a finding news.
 
 use shutter::engine::Trials;
-use shutter::finding::{Class, Finding};
+use shutter::facts::{Context, Facts, Field, Value};
+use shutter::finding::{Attr, Class, Finding};
 use shutter::metrics::{Observation, SlaOutcome, SlaTarget};
 use shutter::time::EventTime;
 
@@ -36,4 +37,15 @@ fn confidence_is_news_in_steps_of_ten() {
     assert_ne!(sure(Some(20)), sure(Some(95)), "it may cross what a playbook asks for");
     assert_ne!(sure(None), sure(Some(0)), "unknown is not none");
     assert_eq!(sure(Some(92)), sure(Some(97)), "jitter is no news");
+}
+
+#[test]
+fn a_score_that_is_no_number_is_unknown() {
+    let context = Context::default();
+    let field = Field::Attr(Attr::VulnerabilityScore);
+    for (text, known) in [("9.8", Value::Number(9.8)), ("NaN", Value::Unknown), ("inf", Value::Unknown)] {
+        let mut finding = Finding::new("test", Class::Vulnerability, "CVE-1", EventTime::default());
+        finding.attributes.set(Attr::VulnerabilityScore, text);
+        assert_eq!(Facts { finding: &finding, context: &context }.get(&field), known, "{text}");
+    }
 }

@@ -24,6 +24,7 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     references::undefined(draft, problems);
     references::cycles(draft, problems);
     safety::same_hands(draft, problems);
+    safety::beside(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }

@@ -5,6 +5,7 @@ use crate::policy::fields::Problems;
 use crate::policy::model::{Counts, Path, Playbook};
 use crate::policy::predicate::Predicate;
 use crate::policy::report::Place;
+use smol_str::SmolStr;
 
 fn placed(draft: &Draft) -> impl Iterator<Item = (&Playbook, &PlaybookPlaces)> {
     draft.policy.playbooks.iter().zip(&draft.playbooks)
@@ -26,6 +27,27 @@ pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
         problem.help("name a verifier that is someone or something else");
         if let Some(place) = draft.defined.get(&(Named::Action, action.id.clone())) {
             problem.also(place, "carried out here");
+        }
+    }
+}
+
+/// Something that changes the world beside the path: it would go out unasked and uncounted, whatever the ceiling says.
+pub(super) fn beside(draft: &Draft, problems: &mut Problems) {
+    let acts = |name: &SmolStr| {
+        let by_path = draft.policy.playbooks.iter().filter_map(|p| p.act.as_ref()).any(|act| act.action == *name);
+        by_path || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
+    };
+    for (playbook, places) in placed(draft) {
+        for action in playbook.also.iter().filter(|name| acts(name)) {
+            let problem = problems.error(
+                &places.id,
+                "acts-beside",
+                format!("`{}` would do `{action}` beside its path: unasked, and counted by no budget", playbook.id),
+            );
+            problem.help("`also` is for what tells people: a ticket, a comment; give the action a playbook of its own");
+            if let Some(place) = draft.defined.get(&(Named::Action, action.clone())) {
+                problem.also(place, "the action");
+            }
         }
     }
 }
