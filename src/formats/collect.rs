@@ -245,7 +245,17 @@ fn name_resource(finding: &mut Finding) {
         return;
     }
     let title = finding.title.to_lowercase();
-    let named = |name: &str| !name.is_empty() && title.contains(&name.to_lowercase());
+    let named = |name: &str| {
+        let name = name.to_lowercase();
+        // As a word of its own: a host called `db` isn't named by `dbus`.
+        let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+        !name.is_empty()
+            && title.match_indices(&name).any(|(at, found)| {
+                let (before, after) = (title.get(..at), title.get(at + found.len()..));
+                apart(before.and_then(|text| text.chars().next_back()))
+                    && apart(after.and_then(|text| text.chars().next()))
+            })
+    };
     let (name, id) = (resource.name.as_deref().unwrap_or_default(), resource.id.as_str());
     if named(name) || named(id) || resource.repository.as_deref().is_some_and(named) {
         return;

@@ -88,8 +88,7 @@ fn push(
     let rule = vulnerability.and_then(Vulnerability::id).map_or_else(|| sense::rule(event, info, uid), str::to_owned);
     let mut finding = Finding::new("ocsf", sense::class(event, resource, &rule), &rule, observed);
     finding.detected_at = first.unwrap_or(observed).min(observed);
-    let title = info.and_then(|info| info.title.as_deref()).or(event.message.as_deref());
-    finding.title = title.unwrap_or(&rule).to_owned();
+    finding.title = sense::title(event, info, resource).unwrap_or(&rule).to_owned();
     finding.severity = sense::severity(event);
     finding.status = sense::status(event);
     finding.exposure = sense::exposure(event);

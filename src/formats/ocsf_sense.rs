@@ -88,6 +88,20 @@ pub(super) fn class(event: &Event<'_>, resource: Option<&Resource<'_>>, rule: &s
     Class::Runtime
 }
 
+/// A check's title says what should be; its message, where that names the resource, what is.
+pub(super) fn title<'t>(
+    event: &'t Event<'_>,
+    info: Option<&'t Info<'_>>,
+    resource: Option<&Resource<'_>>,
+) -> Option<&'t str> {
+    let said = event.message.as_deref().map(str::trim).filter(|said| !said.is_empty());
+    let name = resource.and_then(|resource| resource.name.as_deref()).filter(|name| !name.is_empty());
+    let told = said.filter(|said| {
+        checked(event) == Some(Check::Failed) && said.len() <= 200 && name.is_some_and(|name| said.contains(name))
+    });
+    told.or_else(|| info.and_then(|info| info.title.as_deref())).or(said).map(|title| title.trim_end_matches('.'))
+}
+
 /// Prowler sorts its checks; a failed one of this sort says that the internet gets in.
 pub(super) fn exposure(event: &Event<'_>) -> Option<Exposure> {
     // Another shape is another producer's, and no mistake.
@@ -132,7 +146,7 @@ pub(super) fn status(event: &Event<'_>) -> Status {
     }
 }
 
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq)]
 enum Check {
     Passed,
     Failed,

@@ -94,6 +94,10 @@ fn ocsf_knows_a_role_by_any_name_of_its_type_and_what_is_exposed() {
     assert_eq!(check("AwsIamRole", "null").class, Class::Identity);
     assert_eq!(check("AWS::IAM::Role", "{}").class, Class::Identity);
     assert_eq!(check("AwsIamRole", "null").title, "Wide open: worker");
+    let named = r#"{"class_uid":2003,"finding_info":{"uid":"u","title":"Ensure nobody is admin"},"compliance":{"status":"Fail"},
+        "message":"Role worker is admin.","resources":[{"uid":"arn:aws:iam::1:role/worker","name":"worker","type":"AwsIamRole"}]}"#;
+    assert_eq!(one("ocsf", named).title, "Role worker is admin");
+    assert_eq!(one("ocsf", &named.replace("Fail", "Pass")).title, "Ensure nobody is admin: worker");
     let exposed = check("AwsEc2Instance", r#"{"categories":["internet-exposed"]}"#).exposure;
     assert_eq!(exposed, Some(Exposure::NONE.with(ExposureKind::InternetFacing)));
     for other in ["{}", "[]", "7", r#"{"categories":"internet-exposed"}"#, r#"{"categories":["encryption"]}"#] {
@@ -111,6 +115,7 @@ fn a_title_says_where_once_and_keeps_it_when_it_is_long() {
     };
     assert_eq!(alert("Malware found"), "Malware found: web-04");
     assert_eq!(alert("Malware found on WEB-04"), "Malware found on WEB-04");
+    assert_eq!(alert("Malware found on web-041"), "Malware found on web-041: web-04");
     assert!(alert(&"long ".repeat(1_000)).ends_with(": web-04"));
     let nowhere = r#"{"class_uid":2004,"finding_info":{"uid":"u-1","title":"Something"}}"#;
     assert_eq!(read("ocsf", nowhere.as_bytes()).unwrap()[0].title, "Something");
