@@ -66,6 +66,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         token,
         trust,
         replaying: std::sync::Mutex::default(),
+        waiting: http::Waiting::default(),
     });
     let workers = setups.len();
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;

@@ -46,8 +46,8 @@ pub struct Override {
 
 /// The overrides among a process's variables, in order of name.
 ///
-/// A variable of one level that is no section is left alone: Kubernetes sets `SHUTTER_PORT` and
-/// `SHUTTER_SERVICE_HOST` wherever a Service is called `shutter`. With two levels it is an error.
+/// A variable of one level that is no section is left alone unless it looks like a slip: Kubernetes sets `SHUTTER_PORT`
+/// and `SHUTTER_SERVICE_HOST` wherever a Service is called `shutter`. With two levels it is an error.
 pub fn overrides(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Override>, String> {
     let mut found = Vec::new();
     for (variable, text) in variables {
@@ -55,10 +55,11 @@ pub fn overrides(variables: impl IntoIterator<Item = (String, String)>) -> Resul
         let path: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
         let section = path.first().map(String::as_str).unwrap_or_default();
         if !SECTIONS.contains(&section) {
-            if path.len() == 1 {
+            let hint = did_you_mean(section, SECTIONS.iter().copied());
+            // A slip such as `SHUTTER_CIELING` must not leave the file's ceiling in force without a word.
+            if path.len() == 1 && (hint.is_empty() || of_kubernetes(rest)) {
                 continue;
             }
-            let hint = did_you_mean(section, SECTIONS.iter().copied());
             return Err(format!("environment variable {variable}: there is no section `{section}`{hint}"));
         }
         if path.iter().any(String::is_empty) {
@@ -68,6 +69,11 @@ pub fn overrides(variables: impl IntoIterator<Item = (String, String)>) -> Resul
     }
     found.sort_by(|a, b| a.variable.cmp(&b.variable));
     Ok(found)
+}
+
+/// What Kubernetes sets for a Service called `shutter`.
+fn of_kubernetes(name: &str) -> bool {
+    name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
 }
 
 /// The document with one override applied, as typed configuration. The text is taken as YAML, and where
@@ -128,6 +134,24 @@ mod tests {
         let found =
             named(&[("SHUTTER_PORT", "tcp://10.0.0.1:80"), ("SHUTTER_SERVICE_HOST", "10.0.0.1"), ("HOME", "/")]);
         assert_eq!(found, Ok(vec![]));
+    }
+
+    #[test]
+    fn a_slip_of_one_level_is_no_silence() {
+        for (slip, meant) in
+            [("SHUTTER_CIELING", "ceiling"), ("SHUTTER_WORKER", "workers"), ("SHUTTER_TENNANT", "tenant")]
+        {
+            let error = named(&[(slip, "x")]).expect_err(slip);
+            assert!(error.contains(slip) && error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+        let others = [
+            "SHUTTER_SITE_KEY",
+            "SHUTTER_PORT_8080_TCP",
+            "SHUTTER_SERVICE_PORT_HTTP",
+            "SHUTTER_SAMPLES",
+            "SHUTTER_BLESS",
+        ];
+        assert_eq!(named(&others.map(|name| (name, "x"))), Ok(vec![]));
     }
 
     #[test]

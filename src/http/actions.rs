@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// From where, how many, how long.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct From {
     /// First offset; the answer's `next` of the request before.
     offset: Option<i64>,
@@ -35,8 +37,9 @@ pub struct From {
 pub async fn read(
     State(http): State<Arc<Http>>,
     Path(kind): Path<String>,
-    Query(from): Query<From>,
+    from: Result<Query<From>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(from) = from?;
     let words = || ActionKind::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", ");
     let kind = ActionKind::parse(&kind)
         .ok_or_else(|| Problem::not_found(format!("no actions of kind `{kind}`; there are {}", words())))?;
@@ -46,6 +49,7 @@ pub async fn read(
     };
     let wait = Duration::from_millis(from.wait_ms.unwrap_or(0)).min(LONGEST_WAIT);
     let (offset, limit) = (Offset(from.offset.unwrap_or(0).max(0)), from.limit.unwrap_or(100).clamp(1, PAGE));
+    let _room = http.waiting.room(wait)?;
     let codec = http.codec.clone();
     let read = move || {
         let fetched = log.read(&topic, 0, offset, limit, PAGE_BYTES, wait).map_err(Problem::log)?;

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Problem;
 use super::server::Http;
+use crate::casework::{CasePath, Phase};
 use crate::ids::CaseUid;
+use crate::nearest::did_you_mean;
+use crate::wire::BottleneckKind;
 
 /// Most cases of one answer.
 const PAGE: usize = 1_000;
 
 /// Which cases.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     /// Only in this phase; `open` = not closed.
     phase: Option<String>,
@@ -30,7 +35,14 @@ pub struct Which {
 }
 
 /// Lists cases, in order of uid.
-pub async fn list(State(http): State<Arc<Http>>, Query(which): Query<Which>) -> Result<Json<Value>, Problem> {
+pub async fn list(
+    State(http): State<Arc<Http>>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(which) = which?;
+    known("phase", which.phase.as_deref(), Phase::ALL.iter().map(|p| p.as_str()).chain(["open"]))?;
+    known("bottleneck", which.bottleneck.as_deref(), BottleneckKind::ALL.iter().map(|b| b.as_str()))?;
+    known("path", which.path.as_deref(), CasePath::ALL.iter().map(|p| p.as_str()))?;
     let after =
         which.after.as_deref().map(CaseUid::parse).transpose().map_err(|e| Problem::bad(format!("after: {e}")))?;
     let limit = which.limit.unwrap_or(100).clamp(1, PAGE);
@@ -46,6 +58,19 @@ pub async fn list(State(http): State<Arc<Http>>, Query(which): Query<Which>) -> 
     let next = page.last().filter(|_| more).map(|view| view.uid.to_string());
     let partitions: Vec<i32> = http.shared.partitions().keys().copied().collect();
     Ok(Json(json!({"cases": page, "next": next, "partitions": partitions})))
+}
+
+/// A word that no case ever has would give an empty list, which reads like good news.
+fn known(name: &str, word: Option<&str>, words: impl Iterator<Item = &'static str> + Clone) -> Result<(), Problem> {
+    match word {
+        Some(word) if !words.clone().any(|known| known == word) => {
+            let hint = did_you_mean(word, words.clone());
+            let words: Vec<&str> = words.collect();
+            let word = crate::limits::cut(word, 64);
+            Err(Problem::bad(format!("{name}: found `{word}`, expected one of {}{hint}", words.join(", "))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One case.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Problem;
@@ -32,7 +33,11 @@ pub struct Done {
 }
 
 /// Sends letters back to their source topics, each at most once.
-pub async fn replay(State(http): State<Arc<Http>>, Json(wanted): Json<Wanted>) -> Result<Json<Done>, Problem> {
+pub async fn replay(
+    State(http): State<Arc<Http>>,
+    wanted: Result<Json<Wanted>, JsonRejection>,
+) -> Result<Json<Done>, Problem> {
+    let Json(wanted) = wanted?;
     let Some(log) = http.embedded.clone() else {
         return Err(Problem::not_found(
             "this instance works on Kafka: `shutter dead-letters replay` works from anywhere",

@@ -18,10 +18,12 @@ mod actions;
 mod answer;
 mod cases;
 mod enforcement;
+mod guard;
 mod health;
 pub mod letters;
 mod post;
 mod server;
 pub mod topics;
 
+pub use guard::Waiting;
 pub use server::{Http, HttpError, serve};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -30,14 +31,15 @@ pub async fn detections(
     State(http): State<Arc<Http>>,
     Path(source): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Answer {
+    let body = as_it_is(&headers, body?)?;
     let topic = http.topics.detections.get(&source).cloned().ok_or_else(|| {
         let known: Vec<&str> = http.topics.detections.keys().map(String::as_str).collect();
         Problem::not_found(format!("no source `{source}` is configured; there are: {}", known.join(", ")))
     })?;
     let kind = headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let records: Vec<&[u8]> = if kind.starts_with("application/x-ndjson") {
+    let records: Vec<&[u8]> = if kind.get(..20).is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-ndjson")) {
         body.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)).filter(|l| !l.is_empty()).collect()
     } else {
         vec![&body]
@@ -55,13 +57,31 @@ pub async fn detections(
 }
 
 /// One answer of a responder or a person.
-pub async fn feedback(State(http): State<Arc<Http>>, headers: HeaderMap, body: Bytes) -> Answer {
+pub async fn feedback(
+    State(http): State<Arc<Http>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let body = as_it_is(&headers, body?)?;
     // Read here only to tell the sender at once what is wrong with it; intake reads it again.
     let feedback: Feedback = serde_json::from_slice(&body).map_err(|e| Problem::bad(format!("not a feedback: {e}")))?;
     let topic = http.topics.feedback.clone();
     let key = feedback.case_uid.to_string().into_bytes();
     let append_one = Append { key: Some(key), value: Some(body.to_vec()), headers: passed_on(&headers) };
     append(&http, topic, vec![append_one], &headers).await
+}
+
+/// The body, unless it would only ever become a dead letter: packed, or nothing at all.
+fn as_it_is(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {
+    let packed = headers.get("content-encoding").filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if packed.is_some() {
+        let message = "Content-Encoding isn't understood here; send the body unpacked";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "packed", message));
+    }
+    if body.trim_ascii().is_empty() {
+        return Err(Problem::bad("the body is empty; expected a record"));
+    }
+    Ok(body)
 }
 
 pub(super) fn passed_on(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {

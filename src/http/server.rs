@@ -1,17 +1,17 @@
-//! The router, the token, the limits, and the life of the server.
+//! The router, the limits, and the life of the server.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use super::answer::Problem;
+use super::guard::{self, Waiting};
 use super::{actions, cases, enforcement, health, letters, post as posts, topics};
 use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
@@ -41,6 +41,8 @@ pub struct Http {
     pub trust: Trust,
     /// Held while letters are replayed: two replays at once would not see each other's marks.
     pub replaying: Mutex<()>,
+    /// Room for requests that wait.
+    pub waiting: Waiting,
 }
 
 /// Why the server can't serve.
@@ -87,30 +89,16 @@ fn router(http: Arc<Http>) -> Router {
         .route("/v1/topics/{topic}/{partition}", get(topics::read))
         .route("/v1/enforcement", get(enforcement::read).post(enforcement::throw))
         .route("/v1/dead-letters/replay", post(letters::replay))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&http), ask_token));
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&http), guard::let_in));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(guarded)
         .fallback(|| async { Problem::not_found("no such path; see the README, HTTP") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "no such method for this path; see the README, HTTP")
+        })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(guard::in_time))
         .with_state(http)
-}
-
-async fn ask_token(State(http): State<Arc<Http>>, request: Request, next: Next) -> Response {
-    let Some(token) = &http.token else { return next.run(request).await };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let bearer = given.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
-    if same(bearer.as_bytes(), token.as_bytes()) {
-        return next.run(request).await;
-    }
-    let message = "send the header `Authorization: Bearer <token>`";
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response()
-}
-
-/// In a time that depends on neither's content.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    use sha2::{Digest, Sha256};
-    let differences = Sha256::digest(a).iter().zip(Sha256::digest(b)).fold(0u8, |all, (x, y)| all | (x ^ y));
-    differences == 0
 }

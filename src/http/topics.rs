@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// From where, how many, how long.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct From {
     offset: Option<i64>,
     limit: Option<usize>,
@@ -89,12 +91,14 @@ pub async fn partitions(State(http): State<Arc<Http>>, Path(topic): Path<String>
 /// Records of one partition from an offset on.
 pub async fn read(
     State(http): State<Arc<Http>>,
-    Path((topic, partition)): Path<(String, i32)>,
-    Query(from): Query<From>,
+    place: Result<Path<(String, i32)>, PathRejection>,
+    from: Result<Query<From>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
+    let (Path((topic, partition)), Query(from)) = (place?, from?);
     let (topic, log) = open(&http, &topic)?;
     let wait = Duration::from_millis(from.wait_ms.unwrap_or(0)).min(LONGEST_WAIT);
     let (offset, limit) = (Offset(from.offset.unwrap_or(0).max(0)), from.limit.unwrap_or(PAGE).clamp(1, PAGE));
+    let _room = http.waiting.room(wait)?;
     let read =
         move || log.read(&topic, partition, offset, limit, PAGE_BYTES, wait).map_err(|e| Problem::bad(e.to_string()));
     let fetched = tokio::task::spawn_blocking(read).await.map_err(Problem::log)??;

@@ -38,6 +38,12 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
     for (path, status, word) in [
         ("/v1/actions/enforced", 404, "enforce, approve"),
         ("/v1/cases/zz", 400, "zz"),
+        ("/v1/cases?phase=opne", 400, "did you mean `open`?"),
+        ("/v1/cases?phse=open", 400, "phse"),
+        ("/v1/cases?bottleneck=nobody", 400, "expected one of"),
+        ("/v1/actions/enforce?offset=x", 400, "offset"),
+        ("/v1/actions/enforce?wait=9", 400, "wait"),
+        ("/v1/topics/shutter.audit/x", 400, "i32"),
         ("/v1/cases/00000000000000000000000000000000", 404, "no case"),
         ("/v1/topics/shutter.changelog/0", 404, "can't be read here"),
         ("/v1/topics/shutter.dead-letters.restricted/0", 403, "token_file"),
@@ -56,6 +62,11 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
         let letters = site.shutter(&["dead-letters", "list", "--format", "json"]).with(0).json();
         (letters["letters"].as_array().unwrap().len() == 1).then_some(())
     });
+    // What could only become a dead letter is refused at once.
+    let packed = site.ask("POST", "/v1/detections/falco", &[("Content-Encoding", "gzip")], b"\x1f\x8b").unwrap();
+    assert_eq!((packed.0, packed.1["error"].as_str()), (415, Some("packed")));
+    assert_eq!(site.ask("POST", "/v1/detections/falco", &[], b" \n").unwrap().0, 400);
+    assert_eq!(site.ask("DELETE", "/v1/cases", &[], b"").unwrap().1["error"], "method");
     // An idempotency key is of one content.
     let keyed = |body: &[u8]| site.ask("POST", "/v1/detections/falco", &[("Idempotency-Key", "k")], body).unwrap();
     assert_eq!(keyed(b"{}").1["repeated"], false);
@@ -68,7 +79,7 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
 fn what_is_too_large_is_refused_and_the_process_goes_on() {
     let site = Site::new();
     let process = site.start();
-    let (status, _) = site.ask("POST", "/v1/detections/falco", &[], &vec![b' '; 17 * 1024 * 1024]).unwrap();
+    let (status, _) = site.ask("POST", "/v1/detections/falco", &[], &vec![b'{'; 17 * 1024 * 1024]).unwrap();
     assert_eq!(status, 413);
     let lines = b"{}\n".repeat(50_001);
     let headers = [("Content-Type", "application/x-ndjson")];
@@ -96,6 +107,43 @@ fn the_token_is_asked_for_but_not_for_health() {
     let text = site.read("shutter.yaml").replace(", token_file: http.token", "");
     site.write("untokened.yaml", &text);
     site.with_config("untokened.yaml", &["case", "list"]).with(3).tells(&["http.token_file"]);
+    process.stop();
+}
+
+#[test]
+fn pages_of_a_browser_are_not_let_in_without_a_token() {
+    let mut site = Site::new();
+    let process = site.start();
+    let off = b"{\"enforcement\":\"off\",\"reason\":\"x\",\"at\":\"2026-01-01T00:00:00Z\"}";
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        for path in ["/v1/enforcement", "/v1/detections/falco", "/v1/feedback"] {
+            let (status, told) = site.ask("POST", path, &[("Origin", origin)], off).unwrap();
+            assert_eq!((status, told["error"].as_str()), (403, Some("foreign")), "{origin} {path}: {told}");
+        }
+    }
+    // A name of somebody else's that leads here: its pages could read every answer.
+    site.host = "rebound.example";
+    let (status, told) = site.ask("GET", "/v1/cases", &[], b"").unwrap();
+    assert!(status == 403 && told["message"].as_str().unwrap().contains("rebound.example"), "{status} {told}");
+    assert_eq!(site.ask("GET", "/healthz", &[], b"").unwrap().0, 200);
+    process.stop();
+}
+
+#[test]
+fn waiting_readers_never_keep_a_detection_out() {
+    let site = Site::new();
+    let process = site.start();
+    std::thread::scope(|scope| {
+        let waiting = || site.ask("GET", "/v1/actions/enforce?wait_ms=20000", &[], b"").unwrap();
+        let readers: Vec<_> = (0..100).map(|_| scope.spawn(waiting)).collect();
+        // Those that find no room are told at once; one detection answers all others.
+        until("a refusal", || readers.iter().any(|reader| reader.is_finished()).then_some(()));
+        site.post("falco", &critical(1).value);
+        let answers: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+        let refused = answers.iter().filter(|(status, told)| *status == 503 && told["error"] == "too_many_waiting");
+        assert_eq!(refused.count(), 36);
+        assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 64);
+    });
     process.stop();
 }
 

@@ -25,6 +25,8 @@ pub struct Site {
     pub folder: tempfile::TempDir,
     pub port: u16,
     pub token: Option<&'static str>,
+    /// What the `Host` of a request says.
+    pub host: &'static str,
 }
 
 impl Site {
@@ -37,7 +39,7 @@ impl Site {
     pub fn with(more: &str, token: Option<&'static str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let site = Self { folder, port, token };
+        let site = Self { folder, port, token, host: "localhost" };
         let mut keys = String::new();
         for (id, actor, kind) in KEYS {
             site.secret(&format!("{id}.key"), &format!("{id:-<40}"));
@@ -109,7 +111,8 @@ impl Site {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.host,
             body.len()
         );
         if let Some(token) = self.token {

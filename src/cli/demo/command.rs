@@ -100,6 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         token: None,
         trust,
         replaying: Mutex::default(),
+        waiting: http::Waiting::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(Notify::new());
