@@ -130,7 +130,7 @@ vocabulary! {
 
 /// The ways in which a resource is known to be exposed. The empty set is knowledge (`none`);
 /// not knowing is `Option::None` around it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Exposure(u8);
 
 impl Exposure {

@@ -78,10 +78,12 @@ impl Case {
         }
     }
 
-    /// Gives back what was granted and is not needed.
+    /// Gives back what was granted and is not needed, and what is being asked: the budget hears of both in this order,
+    /// so that a grant on its way keeps nobody else waiting.
     pub(super) fn return_budgets(&mut self, step: &mut Step<'_>) {
         let Some(wait) = self.budget.take() else { return };
-        for ask in wait.asks.iter().filter(|ask| ask.granted) {
+        let asked = wait.asks.iter().position(|ask| !ask.granted);
+        for (_, ask) in wait.asks.iter().enumerate().filter(|(at, ask)| ask.granted || asked == Some(*at)) {
             self.send_budget(ask, &wait, BudgetStep::Returned, step);
         }
     }
@@ -153,6 +155,17 @@ impl Case {
         let summary = why.map_or_else(|| self.lead.title.clone(), |why| format!("{}; {why}", self.lead.title));
         step.enter(self, Phase::AwaitingOwner);
         self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
+    }
+
+    /// A ticket for a case that nothing runs for any more; nobody is missed if no answer comes.
+    pub(super) fn ticket_without_deadline(&mut self, why: &str, step: &mut Step<'_>) {
+        if step.ceiling() == Ceiling::Observe {
+            return;
+        }
+        self.send_once(ActionKind::Ticket, &OPEN_TICKET, why.to_owned(), step);
+        for command in &mut self.commands {
+            command.answer_by = None;
+        }
     }
 
     fn open_incident(&mut self, step: &mut Step<'_>) {

@@ -6,9 +6,10 @@ use smol_str::SmolStr;
 
 use super::findings;
 use super::lifecycle::last_observed;
-use super::state::{Case, Findings, Fix, Phase};
+use super::state::{Case, Fix, Phase};
 use super::step::{Step, reason};
 use super::store::Store;
+use super::tally::Findings;
 use crate::facts::{Facts, Field, Value};
 use crate::finding::Status;
 use crate::ids::CaseUid;
@@ -42,6 +43,7 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
         }
         return false;
     }
+    let lead = if quiet { None } else { store.lead(uid) };
     let Some((case, findings)) = store.touch_case(uid) else { return false };
     if change.is_none() {
         case.overflow = case.overflow.saturating_add(said.count);
@@ -55,7 +57,7 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
         }
         return earlier;
     }
-    if let Some(lead) = findings::lead(findings) {
+    if let Some(lead) = lead {
         // A stub was never exposed here: its clock starts with what opens it.
         let opens = case.phase == Phase::Stub && wakes;
         case.detected_at = if opens { lead.detected_at } else { case.detected_at.min(lead.detected_at) };
@@ -162,7 +164,7 @@ impl Case {
     fn vendor_claims(&mut self, findings: &Findings, said: &FindingEvent, step: &mut Step<'_>) {
         let source = &said.finding.source;
         step.tell(self, format!("{source} says {}", said.finding.status));
-        let all = !findings.values().any(super::state::FindingState::exposes) && self.overflow == 0;
+        let all = findings.exposing() == 0 && self.overflow == 0;
         if all && matches!(self.phase, Phase::AwaitingOwner) && self.terms.by.is_some() {
             let by = Actor { id: source.clone(), kind: ActorKind::Vendor };
             let at = said.last_observed.as_wall().min(step.now);

@@ -6,9 +6,9 @@ use super::refusal::Refusal;
 use super::state::{Case, CommandState, Fix, Phase};
 use super::step::{Step, reason};
 use crate::limits;
-use crate::metrics::{Observation, SlaTarget};
+use crate::metrics::Observation;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, ActorKind, FeedbackKind, SignedFeedback};
+use crate::wire::{ActionKind, ActorKind, SignedFeedback};
 
 impl Case {
     /// Executed, failed or cancelled, for one command of this generation.
@@ -21,7 +21,7 @@ impl Case {
             .find(|c| c.command_id == id && c.generation == generation)
             .ok_or_else(|| Refusal::UnknownCommand(id.clone()))?;
         if !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown) {
-            return Err(Refusal::NotWaiting("the command was answered before"));
+            return Err(Refusal::AnsweredBefore(command.state));
         }
         if command.kind == ActionKind::Approve && command.responder != said.actor.id {
             // Whoever would carry it out must not make the question look answered.
@@ -30,11 +30,7 @@ impl Case {
             return Err(Refusal::NotAllowed { id, kind, verdict, needed });
         }
         let withdrawn = command.state == CommandState::Cancelling;
-        command.state = match said.feedback.kind {
-            FeedbackKind::Executed => CommandState::Executed,
-            FeedbackKind::Failed => CommandState::Failed,
-            _ => CommandState::Cancelled,
-        };
+        command.state = CommandState::of_answer(said.feedback.kind);
         command.answer_by = None;
         command.actor = Some(said.actor.clone());
         if said.feedback.reference.is_some() {
@@ -179,16 +175,6 @@ impl Case {
         step.noted(self, "try_failed", vec![reason("try_failed", summary)]);
         self.open_ticket(Some(summary), step);
         self.start_escalation(cause, step);
-    }
-
-    /// Somebody looks after it: escalation stops.
-    pub(super) fn acknowledge(&mut self, step: &mut Step<'_>) {
-        self.escalation = None;
-        if self.acknowledged_at.is_none() {
-            self.acknowledged_at = Some(step.now);
-            self.stage_acknowledged(step);
-            self.sla_met(SlaTarget::Acknowledge, step);
-        }
     }
 
     /// When evidence must be newer than this to count: the last fix, else nothing.

@@ -4,8 +4,9 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Findings, Phase};
+use super::state::{Case, CommandState, Phase};
 use super::step::{Step, reason};
+use super::tally::Findings;
 use super::verification::Looked;
 use crate::ids::Identity;
 use crate::limits;
@@ -58,11 +59,7 @@ impl Case {
             return Err(Refusal::NotWaiting(self.phase.as_str()));
         }
         match feedback.kind {
-            FeedbackKind::Acknowledged => {
-                step.tell(self, "acknowledged");
-                self.acknowledge(step);
-                Ok(())
-            }
+            FeedbackKind::Acknowledged => self.acknowledged(said, step),
             FeedbackKind::Assigned => self.assigned(said, step),
             FeedbackKind::Approved => self.approved(said, findings, step),
             FeedbackKind::Rejected => self.rejected(said, step),
@@ -98,7 +95,7 @@ impl Case {
         self.owner_assigned = true;
         self.stage_assigned(step);
         if self.phase == Phase::Held {
-            self.failed_before = Some(SmolStr::new_static("held as flapping"));
+            self.failed_before = Some(SmolStr::new_static("held, then assigned by a person"));
             self.withheld = None;
             self.path = super::state::CasePath::Ticket;
             if step.site.ceiling > crate::policy::Ceiling::Observe
@@ -162,6 +159,9 @@ impl Case {
     fn late_answer(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
         let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
         let command = self.commands.iter_mut().find(|c| c.command_id == id).ok_or(Refusal::UnknownCommand(id))?;
+        if !command.is_out() && command.state != CommandState::Unknown {
+            return Err(Refusal::AnsweredBefore(command.state));
+        }
         if said.feedback.reference.is_some() {
             command.reference.clone_from(&said.feedback.reference);
         }
@@ -170,11 +170,7 @@ impl Case {
         if command.is_out() {
             command.answer_by = None;
             command.actor = Some(said.actor.clone());
-            command.state = match kind {
-                FeedbackKind::Executed => CommandState::Executed,
-                FeedbackKind::Failed => CommandState::Failed,
-                _ => CommandState::Cancelled,
-            };
+            command.state = CommandState::of_answer(kind);
         }
         step.tell(self, format!("{action}: {kind}, after the end"));
         step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);

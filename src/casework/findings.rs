@@ -2,7 +2,7 @@
 //!
 //! The status of a finding is the last word of its source, by the source's own observation time.
 
-use super::state::{FindingState, Findings};
+use super::state::FindingState;
 use super::store::Store;
 use crate::finding::{Attr, Exposure, Finding, Status};
 use crate::ids::CaseUid;
@@ -10,6 +10,9 @@ use crate::limits;
 use crate::metrics::Change;
 use crate::policy::Rules;
 use crate::wire::FindingEvent;
+
+/// State of a credential that still opens doors: one finding that says so outweighs the others.
+pub(super) const ACTIVE: &str = "active";
 
 /// Hash as the changelog keeps it.
 fn change_of(finding: &Finding) -> i64 {
@@ -21,27 +24,43 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent, rul
     let finding = &event.finding;
     let observed_at = event.last_observed.max(finding.observed_at);
     let open = finding.status == Status::Open;
-    if let Some(known) = store.touch_finding(uid, &finding.fingerprint) {
-        known.count = known.count.saturating_add(event.count);
-        if observed_at < known.observed_at {
+    if let Some(known) = store.findings(uid).get(&finding.fingerprint) {
+        let (late, hash) = (observed_at < known.observed_at, change_of(finding));
+        let changed = !late && hash != known.change;
+        let seen = |known: &mut FindingState| {
+            known.count = known.count.saturating_add(event.count);
+            known.observed_at = known.observed_at.max(observed_at);
             if open {
                 known.last_open = known.last_open.max(Some(observed_at));
             }
-            return Some(Change::Late);
+        };
+        if !changed {
+            let retagged = match &known.finding {
+                Some(kept) if !late => retagged(kept, finding, rules),
+                _ => Retagged::No,
+            };
+            match retagged {
+                Retagged::No => store.see_finding_again(uid, &finding.fingerprint, seen),
+                Retagged::NoNews | Retagged::News => store.change_finding(uid, &finding.fingerprint, |known| {
+                    seen(known);
+                    if let Some(kept) = &mut known.finding {
+                        kept.resource.tags.clone_from(&finding.resource.tags);
+                    }
+                }),
+            }
+            return Some(match retagged {
+                Retagged::News => Change::Changed,
+                _ if late => Change::Late,
+                _ => Change::Repeat,
+            });
         }
-        known.observed_at = observed_at;
-        if open {
-            known.last_open = Some(observed_at);
-        }
-        let change = change_of(finding);
-        if change == known.change {
-            let retagged = known.finding.as_mut().is_some_and(|kept| retagged(kept, finding, rules));
-            return Some(if retagged { Change::Changed } else { Change::Repeat });
-        }
-        known.change = change;
-        known.status = finding.status;
-        known.severity = finding.severity;
-        known.finding = Some(finding.clone());
+        store.change_finding(uid, &finding.fingerprint, |known| {
+            seen(known);
+            known.change = hash;
+            known.status = finding.status;
+            known.severity = finding.severity;
+            known.finding = Some(finding.clone());
+        });
         return Some(Change::Changed);
     }
     if store.findings(uid).len() >= limits::FINDINGS_PER_CASE {
@@ -63,22 +82,28 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent, rul
     Some(Change::New)
 }
 
-/// Takes over the tags. Whether a decision may turn on one that is new, gone or another: who owns the resource, whether
-/// it is protected. Any other is no news, as some sources put counters into them.
-fn retagged(kept: &mut Finding, said: &Finding, rules: &Rules) -> bool {
+/// Whether a repeat comes with other tags.
+enum Retagged {
+    No,
+    /// Some sources put counters into them.
+    NoNews,
+    /// A decision may turn on one that is new, gone or another: who owns the resource, whether it is protected.
+    News,
+}
+
+fn retagged(kept: &Finding, said: &Finding, rules: &Rules) -> Retagged {
     let (was, is) = (&kept.resource.tags, &said.resource.tags);
     if was == is {
-        return false;
+        return Retagged::No;
     }
     let news = was.keys().chain(is.keys()).any(|tag| was.get(tag) != is.get(tag) && rules.reads_tag(tag));
-    kept.resource.tags.clone_from(is);
-    news
+    if news { Retagged::News } else { Retagged::NoNews }
 }
 
 /// The finding that stands for the case: the worst that still exposes (then the lowest fingerprint), with
 /// what the others know. `None` where nothing exposes any more: then the last one stays.
-pub(super) fn lead(findings: &Findings) -> Option<Finding> {
-    let exposing = || findings.values().filter(|f| f.exposes()).filter_map(|f| f.finding.as_ref());
+pub(super) fn lead<'a>(findings: impl Iterator<Item = &'a FindingState> + Clone) -> Option<Finding> {
+    let exposing = || findings.clone().filter(|f| f.exposes()).filter_map(|f| f.finding.as_ref());
     let mut lead =
         exposing().max_by(|a, b| a.severity.cmp(&b.severity).then(b.fingerprint.cmp(&a.fingerprint)))?.clone();
     for other in exposing() {
@@ -105,7 +130,7 @@ pub(super) fn lead(findings: &Findings) -> Option<Finding> {
             }
         }
         for (attr, value) in other.attributes.iter() {
-            let active = attr == Attr::CredentialState && value == "active";
+            let active = attr == Attr::CredentialState && value == ACTIVE;
             if active || lead.attributes.get(attr).is_none() {
                 lead.attributes.set(attr, value);
             }

@@ -6,8 +6,9 @@ use super::command::Order;
 use super::decide::{Argument, BudgetAnswer, DEFAULT, Decision, decide};
 use super::leave::Leave;
 use super::sla;
-use super::state::{BudgetAsk, Case, CasePath, Command, CommandState, Findings, Phase, VerifyTerms};
+use super::state::{BudgetAsk, Case, CasePath, Command, CommandState, Phase, VerifyTerms};
 use super::step::{Enforcement, Step, reason};
+use super::tally::Findings;
 use super::verification::Evidence;
 use crate::facts::Context;
 use crate::finding::Finding;
@@ -50,8 +51,8 @@ impl Case {
             owner_assigned: false,
             bottleneck: None,
             deadlines: Deadlines::default(),
-            breached: Vec::new(),
-            met: Vec::new(),
+            breached: Deadlines::default(),
+            met: Deadlines::default(),
             acknowledged_at: None,
             assigned_at: None,
             first_action_at: None,
@@ -147,8 +148,8 @@ impl Case {
     }
 
     fn reset(&mut self) {
-        self.breached.clear();
-        self.met.clear();
+        self.breached = Deadlines::default();
+        self.met = Deadlines::default();
         self.acknowledged_at = None;
         self.assigned_at = None;
         self.first_action_at = None;
@@ -367,6 +368,7 @@ impl Case {
         step.noted(self, "quarantined", vec![reason("poisoned", text)]);
         let owner = self.owner.iter().map(|o| o.id.clone()).collect();
         self.send(Order::notice(step.now, "quarantined", owner, text.to_owned()), step);
+        self.ticket_without_deadline(text, step);
     }
 
     /// When a closed case may be forgotten.
@@ -381,5 +383,5 @@ impl Case {
 
 /// Last observation of the exposure among a case's findings.
 pub(super) fn last_observed(findings: &Findings) -> EventTime {
-    findings.values().filter_map(|f| f.last_open).max().unwrap_or_default()
+    findings.last_open().unwrap_or_default()
 }

@@ -160,6 +160,7 @@ impl Casework {
         case.quarantine(&mut step);
         case.settle(stood, &mut step);
         self.in_hand = None;
+        self.set_timer(uid);
     }
 
     /// The kill switch was thrown; what is out is withdrawn at a bounded rate.
@@ -283,7 +284,12 @@ impl Casework {
                     case.ask_next_budget(&mut step);
                 }
             }
-            (Some(_), _) => case.budgets_answered(last_observed(findings), Some(message.budget.clone()), &mut step),
+            (Some(_), _) => {
+                if let Some(wait) = case.budget.as_mut() {
+                    wait.asks.retain(|ask| ask.granted);
+                }
+                case.budgets_answered(last_observed(findings), Some(message.budget.clone()), &mut step);
+            }
             // A grant that came too late is given back; a late no is nothing.
             (None, BudgetStep::Granted) => return_grant(event, message, &mut step),
             (None, _) => {}

@@ -5,17 +5,20 @@
 //! | `machine` | events and time in, outbox out; the entry point |
 //! | `state`, `store` | what is remembered; undo log and timers |
 //! | `arrival`, `findings` | a finding reaches its case; the lead finding |
+//! | `tally`, `lead` | the same for a large case, kept as findings come |
 //! | `decide` | the pure decision, with its complete argument |
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `leave` | an approval that waits for enforcement |
 //! | `undo` | taking back what was done |
+//! | `acknowledgement` | who looks after it; what stops escalation |
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `escalation`, `timers` | deadlines and who is told |
 //! | `budget` | shares granted exactly once |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
+mod acknowledgement;
 mod act;
 mod approval;
 mod arrival;
@@ -28,6 +31,7 @@ mod escalation;
 mod execution;
 mod feedback;
 mod findings;
+mod lead;
 mod leave;
 mod lifecycle;
 mod machine;
@@ -38,6 +42,7 @@ mod step;
 mod store;
 #[cfg(test)]
 pub(crate) mod stumbling;
+mod tally;
 mod timers;
 mod undo;
 mod verification;
@@ -48,8 +53,9 @@ pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
     Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep,
-    FindingState, Findings, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
+    FindingState, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};
+pub use tally::Findings;
 pub use view::view;

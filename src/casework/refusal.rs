@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use super::state::CommandState;
 use crate::ids::Generation;
 use crate::time::WallTime;
 use crate::wire::{ActorKind, Reason};
@@ -32,6 +33,9 @@ pub enum Refusal {
     /// The person isn't among those who were asked.
     #[error("{0} is not among those who were asked ({1})")]
     NotAsked(SmolStr, String),
+    /// The person acknowledges what others were told of.
+    #[error("{0} was not told of it ({1} were), so escalation goes on; who takes it over says `assigned`")]
+    NotTold(SmolStr, String),
     /// The person asked for the change or made it.
     #[error("{0} can't approve what {0} did or asked for; somebody else must")]
     SelfApproved(SmolStr),
@@ -41,6 +45,9 @@ pub enum Refusal {
     /// Nothing waits for this.
     #[error("the case is {0} and waits for no such answer")]
     NotWaiting(&'static str),
+    /// The command was answered before.
+    #[error("the command is {0} by an earlier answer; if that was wrong, say so in a comment")]
+    AnsweredBefore(CommandState),
     /// It came after the end.
     #[error("it expired at {0}")]
     Expired(WallTime),
@@ -99,9 +106,11 @@ impl Refusal {
             Self::StaleGeneration { .. } => "stale_generation",
             Self::NotAllowed { .. } => "not_allowed",
             Self::NotAsked(..) => "not_asked",
+            Self::NotTold(..) => "not_told",
             Self::SelfApproved(_) => "self_approved",
             Self::Double(_) => "double",
             Self::NotWaiting(_) => "not_waiting",
+            Self::AnsweredBefore(_) => "answered_before",
             Self::Expired(_) => "expired",
             Self::WrongDigest { .. } => "wrong_digest",
             Self::UnknownCommand(_) => "unknown_command",

@@ -35,14 +35,22 @@ pub(super) fn tightened(running: Deadlines, new: Deadlines) -> Deadlines {
     }
 }
 
+fn slot(deadlines: &mut Deadlines, target: SlaTarget) -> &mut Option<WallTime> {
+    match target {
+        SlaTarget::Acknowledge => &mut deadlines.acknowledge,
+        SlaTarget::Contain => &mut deadlines.contain,
+        SlaTarget::Remediate => &mut deadlines.remediate,
+        SlaTarget::Verify => &mut deadlines.verify,
+    }
+}
+
+fn at(mut deadlines: Deadlines, target: SlaTarget) -> Option<WallTime> {
+    *slot(&mut deadlines, target)
+}
+
 impl Case {
     pub(super) fn deadline(&self, target: SlaTarget) -> Option<WallTime> {
-        match target {
-            SlaTarget::Acknowledge => self.deadlines.acknowledge,
-            SlaTarget::Contain => self.deadlines.contain,
-            SlaTarget::Remediate => self.deadlines.remediate,
-            SlaTarget::Verify => self.deadlines.verify,
-        }
+        at(self.deadlines, target)
     }
 
     /// The next target that is neither met nor breached.
@@ -61,15 +69,15 @@ impl Case {
     }
 
     fn is_ended(&self, target: SlaTarget) -> bool {
-        let word = target.as_str();
-        self.breached.iter().chain(&self.met).any(|w| w == word)
+        at(self.breached, target).or(at(self.met, target)).is_some()
     }
 
     /// What is past on arrival is backfill: recorded and counted as breached, reported, not escalated.
     pub(super) fn note_backfill(&mut self, step: &mut Step<'_>) {
         for target in SlaTarget::ALL {
-            if !self.is_ended(*target) && self.deadline(*target).is_some_and(|at| at <= step.now) {
-                self.breached.push(SmolStr::new_static(target.as_str()));
+            let past = self.deadline(*target).filter(|at| *at <= step.now);
+            if let Some(due) = past.filter(|_| !self.is_ended(*target)) {
+                *slot(&mut self.breached, *target) = Some(due);
                 step.observe(Observation::Sla {
                     target: *target,
                     outcome: SlaOutcome::Breached,
@@ -80,9 +88,9 @@ impl Case {
         }
     }
 
-    pub(super) fn sla_met(&mut self, target: SlaTarget, step: &mut Step<'_>) {
+    pub(super) fn sla_met(&mut self, target: SlaTarget, at: WallTime, step: &mut Step<'_>) {
         if self.deadline(target).is_some() && !self.is_ended(target) {
-            self.met.push(SmolStr::new_static(target.as_str()));
+            *slot(&mut self.met, target) = Some(at);
             step.observe(Observation::Sla { target, outcome: SlaOutcome::Met, risk: self.risk.clone() });
         }
     }
@@ -91,15 +99,15 @@ impl Case {
     pub(super) fn sla_ended(&mut self, target: SlaTarget, reached: WallTime, step: &mut Step<'_>) {
         match self.deadline(target) {
             Some(due) if reached > due && !self.is_ended(target) => {
-                self.breached.push(SmolStr::new_static(target.as_str()));
+                *slot(&mut self.breached, target) = Some(due);
                 step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
             }
-            _ => self.sla_met(target, step),
+            _ => self.sla_met(target, reached, step),
         }
     }
 
     pub(super) fn sla_breached(&mut self, target: SlaTarget, due: WallTime, step: &mut Step<'_>) {
-        self.breached.push(SmolStr::new_static(target.as_str()));
+        *slot(&mut self.breached, target) = Some(due);
         step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
         step.tell(self, format!("missed: {target}, due {due}"));
         let late_by = step.now.since(due);

@@ -13,7 +13,9 @@ use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, WallTime};
-use crate::wire::{ActionKind, Actor, Bottleneck, Deadlines, OwnerRef, RulesStamp, Target, TimelineEntry};
+use crate::wire::{
+    ActionKind, Actor, Bottleneck, Deadlines, FeedbackKind, OwnerRef, RulesStamp, Target, TimelineEntry,
+};
 
 vocabulary! {
     /// Where a case is.
@@ -90,6 +92,17 @@ vocabulary! {
         Unknown = "unknown",
         /// It was done, or may have been, and has been taken back since.
         TakenBack = "taken_back",
+    }
+}
+
+impl CommandState {
+    /// What an answer makes of a command.
+    pub(super) const fn of_answer(said: FeedbackKind) -> Self {
+        match said {
+            FeedbackKind::Executed => Self::Executed,
+            FeedbackKind::Failed => Self::Failed,
+            _ => Self::Cancelled,
+        }
     }
 }
 
@@ -327,10 +340,10 @@ pub struct Case {
     pub bottleneck: Option<Bottleneck>,
     /// Deadlines of this generation.
     pub deadlines: Deadlines,
-    /// SLA targets that are past and reported: `acknowledge`, `contain`, `remediate`, `verify`.
-    pub breached: Vec<SmolStr>,
-    /// SLA targets that were met.
-    pub met: Vec<SmolStr>,
+    /// Deadlines that passed unmet, as they were then.
+    pub breached: Deadlines,
+    /// When a deadline was met in time.
+    pub met: Deadlines,
     /// First acknowledgement.
     pub acknowledged_at: Option<WallTime>,
     /// First assignment (the first owner counts).
@@ -445,6 +458,3 @@ pub struct RulesState {
     /// Version in force.
     pub stamp: RulesStamp,
 }
-
-/// The findings of one case.
-pub type Findings = BTreeMap<Fingerprint, FindingState>;

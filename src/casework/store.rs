@@ -8,7 +8,9 @@ use std::ops::Bound;
 
 use hashbrown::HashMap;
 
-use super::state::{BudgetState, Case, FindingState, Findings, RulesState};
+use super::state::{BudgetState, Case, FindingState, RulesState};
+use super::tally::Findings;
+use crate::finding::Finding;
 use crate::ids::{CaseUid, Fingerprint};
 use crate::time::WallTime;
 
@@ -152,18 +154,42 @@ impl Store {
         }
     }
 
-    /// A finding to change.
-    pub fn touch_finding(&mut self, uid: &CaseUid, fingerprint: &Fingerprint) -> Option<&mut FindingState> {
-        let state = self.findings.get_mut(uid)?.get_mut(fingerprint)?;
+    /// Counts and times of a finding; what its source says of it stays.
+    pub fn see_finding_again(
+        &mut self,
+        uid: &CaseUid,
+        fingerprint: &Fingerprint,
+        change: impl FnOnce(&mut FindingState),
+    ) {
+        if let Some(findings) = self.touch_finding(uid, fingerprint) {
+            findings.seen_again(fingerprint, change);
+        }
+    }
+
+    /// Anything of a finding.
+    pub fn change_finding(&mut self, uid: &CaseUid, fingerprint: &Fingerprint, change: impl FnOnce(&mut FindingState)) {
+        if let Some(findings) = self.touch_finding(uid, fingerprint) {
+            findings.change(fingerprint, change);
+        }
+    }
+
+    fn touch_finding(&mut self, uid: &CaseUid, fingerprint: &Fingerprint) -> Option<&mut Findings> {
+        let findings = self.findings.get_mut(uid)?;
+        let state = findings.get(fingerprint)?;
         let key = EntityKey::Finding(*uid, *fingerprint);
         self.touched.entry(key).or_insert_with(|| Before::Finding(Some(Box::new(state.clone()))));
-        Some(state)
+        Some(findings)
+    }
+
+    /// The finding that stands for a case; none where nothing exposes any more.
+    pub fn lead(&mut self, uid: &CaseUid) -> Option<Finding> {
+        self.findings.get_mut(uid)?.lead()
     }
 
     /// A new finding.
     pub fn insert_finding(&mut self, uid: &CaseUid, state: FindingState) {
         let fingerprint = state.fingerprint;
-        let before = self.findings.entry(*uid).or_default().insert(fingerprint, state);
+        let before = self.findings.entry(*uid).or_default().insert(state);
         let key = EntityKey::Finding(*uid, fingerprint);
         self.touched.entry(key).or_insert_with(|| Before::Finding(before.map(Box::new)));
     }
@@ -218,7 +244,7 @@ impl Store {
                 let first = EntityKey::Finding(*uid, Fingerprint([0; 16]));
                 let last = EntityKey::Finding(*uid, Fingerprint([u8::MAX; 16]));
                 let findings = self.touched.range(first..=last).filter_map(|(_, before)| match before {
-                    Before::Finding(Some(state)) => Some((state.fingerprint, (**state).clone())),
+                    Before::Finding(Some(state)) => Some((**state).clone()),
                     _ => None,
                 });
                 Some((&**case, findings.collect()))
@@ -253,7 +279,7 @@ impl Store {
                 (EntityKey::Finding(uid, fingerprint), Before::Finding(before)) => {
                     let findings = self.findings.entry(uid).or_default();
                     match before {
-                        Some(state) => findings.insert(fingerprint, *state),
+                        Some(state) => findings.insert(*state),
                         None => findings.remove(&fingerprint),
                     };
                     if findings.is_empty() {
@@ -311,7 +337,7 @@ impl Store {
 
     /// Loads an entity from the changelog.
     pub fn load_finding(&mut self, uid: CaseUid, state: FindingState) {
-        self.findings.entry(uid).or_default().insert(state.fingerprint, state);
+        self.findings.entry(uid).or_default().insert(state);
     }
 
     /// Loads an entity from the changelog.

@@ -1,8 +1,9 @@
 //! Deadlines: which is next, and what happens when it passes. They are fields of the case, nothing else.
 
 use super::lifecycle::last_observed;
-use super::state::{Case, CommandState, Findings, Phase};
+use super::state::{Case, CommandState, Phase};
 use super::step::Step;
+use super::tally::Findings;
 use crate::metrics::{BudgetOutcome, Observation, SlaTarget};
 use crate::time::{Span, WallTime};
 
@@ -77,7 +78,7 @@ impl Case {
             }
             offer(self.next_escalation(), Timer::Escalate);
         }
-        if next.is_none() && self.phase.is_open() && !matches!(self.phase, Phase::Observing | Phase::Held) {
+        if next.is_none() && self.phase.is_open() && self.phase != Phase::Observing {
             let last_word = self.timeline.last().map_or(self.opened_at, |entry| entry.at);
             return Some((last_word.plus(SILENCE), Timer::Review));
         }

@@ -6,8 +6,9 @@ use smol_str::SmolStr;
 
 use super::command::Order;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Findings, Fix, Phase, Verification};
+use super::state::{Case, CommandState, Fix, Phase, Verification};
 use super::step::{Step, reason};
+use super::tally::Findings;
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
 
@@ -148,21 +149,18 @@ impl Case {
 
     /// The source's own *fixed* or *gone* for every finding, where the policy lets it verify.
     pub(super) fn vendor_evidence(&self, findings: &Findings, step: &Step<'_>) -> Option<Result<Evidence, Refusal>> {
-        if findings.values().any(super::state::FindingState::exposes) || self.overflow > 0 {
+        if findings.exposing() > 0 || self.overflow > 0 {
             return None;
         }
-        let sources: std::collections::BTreeSet<&SmolStr> =
-            findings.values().filter_map(|f| f.finding.as_ref()).map(|f| &f.source).collect();
+        let sources = findings.sources();
         if self.terms.healthy || !sources.iter().all(|s| step.rules.policy.is_verifier(s)) {
             return None;
         }
         let names = sources.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
         let actor = Actor { id: names.as_str().into(), kind: ActorKind::Vendor };
         // Each by its own source's clock: what one finding says must be newer than its own last sighting.
-        let sighted = findings.values().find(|f| f.last_open.is_some_and(|last| f.observed_at <= last));
-        let oldest = findings.values().map(|f| f.observed_at).min()?;
-        let seen = oldest.as_wall();
-        let own = match sighted {
+        let seen = findings.oldest_word()?.as_wall();
+        let own = match findings.sighted() {
             Some(f) => Err(Refusal::OlderThanFix {
                 seen: f.observed_at.as_wall(),
                 than: f.last_open.unwrap_or_default().as_wall(),
@@ -171,18 +169,18 @@ impl Case {
             None => Ok(()),
         };
         // Each for itself: in company a fixer is still one.
-        let each = |source: &&SmolStr| Actor { id: (*source).clone(), kind: ActorKind::Vendor };
+        let each = |source: &SmolStr| Actor { id: source.clone(), kind: ActorKind::Vendor };
         let others = sources.iter().map(each).try_for_each(|source| self.not_the_fixer(&source, step));
         let checked = others.and(own).and_then(|()| self.newer_than_fix(seen, step));
         Some(checked.map(|()| Evidence { by: actor, seen_at: seen, what: format!("{names} reports it repaired") }))
     }
 
     fn not_the_fixer(&self, actor: &Actor, step: &Step<'_>) -> Result<(), Refusal> {
-        let same = |id: &SmolStr| {
-            *id == actor.id
-                || step.rules.catalog.person(id).is_some_and(|p| p.id == actor.id)
-                || step.rules.catalog.person(&actor.id).is_some_and(|p| p.id == *id)
-        };
+        let catalog = &step.rules.catalog;
+        let person = |id: &SmolStr| catalog.person(id).map_or_else(|| id.clone(), |p| p.id.clone());
+        // One person's many accounts are one person, whichever of them did it and whichever looks.
+        let looks = person(&actor.id);
+        let same = |id: &SmolStr| *id == actor.id || person(id) == looks;
         let fixers = self
             .commands
             .iter()
@@ -271,8 +269,7 @@ impl Case {
 
 /// Newer than whatever any source saw last.
 fn newer_than_sightings(seen: WallTime, findings: &Findings) -> Result<(), Refusal> {
-    let sighted = findings.values().filter_map(|f| f.last_open).max();
-    match sighted.map(EventTime::as_wall) {
+    match findings.last_open().map(EventTime::as_wall) {
         Some(last) if seen <= last => Err(Refusal::OlderThanFix { seen, than: last, what: "the last sighting" }),
         _ => Ok(()),
     }

@@ -2,17 +2,13 @@
 
 use smol_str::SmolStr;
 
-use super::state::{Case, Command, Findings};
+use super::state::{Case, Command};
+use super::tally::Findings;
 use crate::limits;
 use crate::wire::{CaseView, CommandView};
 
 /// The public view of a case.
 pub fn view(case: &Case, findings: &Findings) -> CaseView {
-    let open = findings.values().filter(|f| f.exposes()).count();
-    let mut sources: Vec<SmolStr> =
-        findings.values().filter_map(|f| f.finding.as_ref()).map(|f| f.source.clone()).collect();
-    sources.sort_unstable();
-    sources.dedup();
     CaseView {
         uid: case.uid,
         tenant: case.tenant.clone(),
@@ -30,15 +26,17 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         owner: case.owner.clone(),
         bottleneck: case.bottleneck.clone(),
         deadlines: case.deadlines,
+        met: case.met,
+        breached: case.breached,
         detected_at: case.detected_at,
         opened_at: case.opened_at,
-        last_observed: findings.values().map(|f| f.observed_at).max().unwrap_or(case.lead.observed_at),
+        last_observed: findings.last_observed().unwrap_or(case.lead.observed_at),
         closed_at: case.closed_at,
-        open_findings: if case.phase.is_open() { u32::try_from(open).unwrap_or(u32::MAX) } else { 0 },
+        open_findings: if case.phase.is_open() { u32::try_from(findings.exposing()).unwrap_or(u32::MAX) } else { 0 },
         findings: u32::try_from(findings.len()).unwrap_or(u32::MAX),
-        detections: findings.values().map(|f| f.count).fold(case.overflow, u64::saturating_add),
-        sources,
-        fingerprints: findings.keys().take(limits::FINDINGS_SHOWN).map(ToString::to_string).collect(),
+        detections: findings.detections().saturating_add(case.overflow),
+        sources: findings.sources(),
+        fingerprints: findings.fingerprints().take(limits::FINDINGS_SHOWN).map(ToString::to_string).collect(),
         evidence: case.lead.evidence.clone(),
         remediation: case.lead.recommended_action.clone(),
         commands: case.commands.iter().map(command_view).collect(),

@@ -6,6 +6,7 @@ mod explain;
 mod list;
 mod show;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use super::exit;
@@ -58,26 +59,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The deadlines that are still waited for, with their names, the earliest first. The view doesn't say which were
-/// met: acknowledgement is taken from the story, and all end with the case.
+/// The deadlines that are still waited for, with their names, the earliest first; none of a closed case.
 fn due(view: &CaseView) -> Vec<(&'static str, WallTime)> {
-    if view.closed_at.is_some() {
-        return Vec::new();
-    }
-    let heard = |what: &str| ["acknowledged", "approved by", "rejected by"].iter().any(|word| what.starts_with(word));
-    let acknowledged = view.timeline.iter().any(|entry| heard(&entry.what));
-    let deadlines = view.deadlines;
-    let mut due: Vec<(&'static str, WallTime)> = [
-        ("acknowledge", deadlines.acknowledge.filter(|_| !acknowledged)),
-        ("contain", deadlines.contain),
-        ("remediate", deadlines.remediate),
-        ("verify", deadlines.verify),
-    ]
-    .into_iter()
-    .filter_map(|(name, at)| at.map(|at| (name, at)))
-    .collect();
+    let ended: BTreeSet<&str> = view.met.each().chain(view.breached.each()).map(|(name, _)| name).collect();
+    let mut due: Vec<_> = view.deadlines.each().filter(|(name, _)| !ended.contains(name)).collect();
+    due.retain(|_| view.closed_at.is_none());
     due.sort_by_key(|(_, at)| *at);
     due
+}
+
+/// The targets that were missed, the latest first; none of a closed case.
+fn missed(view: &CaseView) -> Vec<(&'static str, WallTime)> {
+    let mut missed: Vec<_> = view.breached.each().filter(|_| view.closed_at.is_none()).collect();
+    missed.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    missed
 }
 
 /// `in 2h` or `3m late`.

@@ -23,7 +23,7 @@ Examples:
   shutter feedback assign 3f2a --config shutter.yaml --as ada-laptop --assignee team/platform
 
 --as names a key of `feedback_keys` in the configuration; its secret signs the answer. Without --as the answer is
-unauthenticated: enough to acknowledge, to comment and to report execution.
+unauthenticated: enough to comment and to report execution.
 Exit code 1 says that the answer was refused, 3 that nothing was heard of it within --wait.";
 
 /// What to say.

@@ -13,7 +13,7 @@ use crate::intake::{Input, Intake, Rejected, Role, Settings, SourceCount, Suppre
 use crate::log::Record;
 use crate::metrics::Observation;
 use crate::policy::Rules;
-use crate::time::WallTime;
+use crate::time::{Span, WallTime};
 use crate::wire::{Action, CaseEvent, CaseEventKind, CaseView, Receipt, SignedFeedback};
 
 /// Most events that one input may set off between keys; more is a circle.
@@ -58,6 +58,10 @@ pub struct Engine {
     now: WallTime,
     trials: Trials,
     watch: Watch,
+    lag: Span,
+    /// Events between keys, by arrival and then in the order in which they were sent.
+    under_way: BTreeMap<(WallTime, u64), CaseEvent>,
+    sent: u64,
 }
 
 impl Engine {
@@ -74,7 +78,45 @@ impl Engine {
             part.casework.committed();
         }
         let intake = Intake::new(Settings { partitions: count, ..settings }, (*rules).clone());
-        Self { intake, parts, rules, enforcement, now, trials, watch: Watch::default() }
+        Self {
+            intake,
+            parts,
+            rules,
+            enforcement,
+            now,
+            trials,
+            watch: Watch::default(),
+            lag: Span::ZERO,
+            under_way: BTreeMap::new(),
+            sent: 0,
+        }
+    }
+
+    /// From now on, what one key tells another takes so long; at first it arrives at once. Live, it takes as long as
+    /// the other key's partition is behind.
+    pub fn set_lag(&mut self, lag: Span) {
+        self.lag = lag;
+    }
+
+    /// Takes a case out of everything that runs by itself, as a worker does when a deadline of it made the program
+    /// stumble.
+    ///
+    /// # Errors
+    /// Where something that must hold doesn't.
+    pub fn quarantine(&mut self, uid: &CaseUid) -> Result<Happened, Broken> {
+        let mut happened = Happened { at: self.now, ..Happened::default() };
+        let (now, partition) = (self.now, self.partition_of(uid));
+        let events = self.step(partition, &mut happened, |casework, out| {
+            casework.quarantine(uid, now, out);
+            Ok(())
+        })?;
+        self.settle(events, &mut happened)?;
+        Ok(happened)
+    }
+
+    fn partition_of(&self, key: &CaseUid) -> usize {
+        let count = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
+        usize::try_from(partition_of(&key.0, count)).unwrap_or_default()
     }
 
     /// What time it is.
@@ -189,7 +231,8 @@ impl Engine {
 
     /// When something is due next.
     pub fn next_due(&self) -> Option<WallTime> {
-        self.parts.iter().filter_map(|part| part.casework.next_timer()).min()
+        let arrival = self.under_way.keys().next().map(|(at, _)| *at);
+        self.parts.iter().filter_map(|part| part.casework.next_timer()).chain(arrival).min()
     }
 
     /// Lets time pass. Whatever is due on the way happens exactly then, in order, and is told to `sink`.
@@ -202,6 +245,13 @@ impl Engine {
             self.now = self.now.max(due);
             let mut happened = Happened { at: self.now, ..Happened::default() };
             let now = self.now;
+            // What arrives at an instant comes before what is due then: in time counts.
+            if let Some(arrived) = self.under_way.first_entry().filter(|event| event.key().0 <= due) {
+                let event = arrived.remove();
+                self.settle(VecDeque::from([event]), &mut happened)?;
+                sink(self, happened);
+                continue;
+            }
             let partition = self.parts.iter().position(|part| part.casework.next_timer() == Some(due));
             let Some(partition) = partition else { break };
             let events = self.step(partition, &mut happened, |casework, out| {
@@ -223,10 +273,9 @@ impl Engine {
     /// Works events off, and those that they set off at other keys, in order.
     fn settle(&mut self, mut events: VecDeque<CaseEvent>, happened: &mut Happened) -> Result<(), Broken> {
         let now = self.now;
-        let count = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
         for _ in 0..EVENTS {
             let Some(event) = events.pop_front() else { return Ok(()) };
-            let partition = usize::try_from(partition_of(&event.key.0, count)).unwrap_or_default();
+            let partition = self.partition_of(&event.key);
             let input = event.finding.as_ref().map(|f| f.finding.position.to_string()).unwrap_or_default();
             let more = self.step(partition, happened, |casework, out| {
                 casework.handle(&event, &input, now, out).map_err(|error| error.to_string())
@@ -258,7 +307,14 @@ impl Engine {
         happened.observations.extend(out.observations);
         happened.changed.extend(changed.cases);
         happened.forgotten.extend(changed.forgotten);
-        Ok(out.events.into())
+        if self.lag <= Span::ZERO {
+            return Ok(out.events.into());
+        }
+        for event in out.events {
+            self.sent += 1;
+            self.under_way.insert((at.plus(self.lag), self.sent), event);
+        }
+        Ok(VecDeque::new())
     }
 
     fn broken(&self, what: String) -> Broken {
@@ -267,16 +323,12 @@ impl Engine {
 
     /// View of one case.
     pub fn view(&self, uid: &CaseUid) -> Option<CaseView> {
-        let count = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-        let partition = usize::try_from(partition_of(&uid.0, count)).ok()?;
-        self.parts.get(partition)?.casework.view(uid)
+        self.parts.get(self.partition_of(uid))?.casework.view(uid)
     }
 
     /// When something of one case is due next; none where it has no deadline or isn't known.
     pub fn deadline_of(&self, uid: &CaseUid) -> Option<WallTime> {
-        let count = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-        let partition = usize::try_from(partition_of(&uid.0, count)).ok()?;
-        self.parts.get(partition)?.casework.next_deadline(uid)
+        self.parts.get(self.partition_of(uid))?.casework.next_deadline(uid)
     }
 
     /// Views of all cases that aren't forgotten, in order of uid.

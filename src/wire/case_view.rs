@@ -54,6 +54,19 @@ pub struct Deadlines {
     pub verify: Option<WallTime>,
 }
 
+impl Deadlines {
+    /// Each with its name, where it is set.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, WallTime)> {
+        let all = [
+            ("acknowledge", self.acknowledge),
+            ("contain", self.contain),
+            ("remediate", self.remediate),
+            ("verify", self.verify),
+        ];
+        all.into_iter().filter_map(|(name, at)| at.map(|at| (name, at)))
+    }
+}
+
 /// One command of a case, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandView {
@@ -119,6 +132,10 @@ pub struct CaseView {
     pub bottleneck: Option<Bottleneck>,
     /// Deadlines.
     pub deadlines: Deadlines,
+    /// When each was met in time.
+    pub met: Deadlines,
+    /// Those that passed unmet, with the time at which they did.
+    pub breached: Deadlines,
     /// First seen by a source.
     pub detected_at: EventTime,
     /// Opened here (this generation).

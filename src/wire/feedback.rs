@@ -95,7 +95,7 @@ vocabulary! {
         Vendor = "vendor",
         /// Shutter itself: timers, policy.
         Engine = "engine",
-        /// No valid credential: may acknowledge, comment and report execution, nothing else.
+        /// No valid credential: may comment and report execution; its acknowledgement is written down and stops nothing.
         Unauthenticated = "unauthenticated",
     }
 }

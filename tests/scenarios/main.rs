@@ -4,6 +4,9 @@
 //! Every story is told twice: once plainly, once with each step undone and done again and the state rebuilt from
 //! its changelog in between; both must read the same. How to write one: `story/README.md`.
 
+#[path = "../../benches/support/cpu.rs"]
+#[allow(dead_code, reason = "the benches use all of it")]
+mod cpu;
 mod direct;
 mod measures;
 mod plain;

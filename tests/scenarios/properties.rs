@@ -61,6 +61,25 @@ pub fn feed(engine: &mut Engine, seen: &[Seen]) -> Vec<Happened> {
     all
 }
 
+/// One finding of one credential, by its number; observed so many milliseconds after the start.
+pub fn feed_as(engine: &mut Engine, number: u32, at: i64, status: &str) -> Happened {
+    let observed = start().plus(Span::millis(if status == "open" { at } else { at + 60_000 }));
+    let text = format!(
+        r#"{{"class":"secret","rule":"key","resource":"r{number}","account":"1111","credential.id":"K1","confidence":"50",
+           "status":"{status}","key":"{number}","file.path":"src/{number}.rs","tags.n{}":"v","observed":"{observed}"}}"#,
+        number % 200
+    );
+    let record = Record {
+        from: TopicPartition::new("detections.github", 0),
+        offset: i64::from(number),
+        timestamp: engine.now(),
+        key: None,
+        value: Some(text.into_bytes()),
+        headers: Vec::new(),
+    };
+    engine.detections("github", &[record]).expect("what must hold holds")
+}
+
 fn seen(statuses: &'static [&'static str]) -> impl Strategy<Value = Vec<Seen>> {
     let one = (0..SOURCES.len(), 0..2_u8, 0..200_i64, prop::sample::select(statuses));
     prop::collection::vec(one, 1..40)

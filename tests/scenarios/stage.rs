@@ -60,7 +60,7 @@ fn sources_of(kind: &str, name: &str) -> Result<Sources, String> {
         if !files.iter().any(|(_, text)| text.contains(from)) {
             return Err(format!("{file} has no `{from}`"));
         }
-        files.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
+        files.iter_mut().for_each(|(_, text)| *text = text.replace(from, &to.replace("\\n", "\n")));
     }
     Ok(Sources::new(files))
 }
@@ -214,6 +214,16 @@ impl Stage {
                     self.site.ceiling = Ceiling::parse(ceiling).ok_or_else(|| format!("no ceiling {ceiling}"))?;
                 }
                 let happened = self.show.engine.restart(&self.site).map_err(|e| e.to_string())?;
+                self.heard(happened);
+                Ok(())
+            }
+            "lag" => {
+                self.show.engine.set_lag(span(words.word(1)?)?);
+                Ok(())
+            }
+            "stumble" => {
+                let known = self.out.cases.get(words.word(1)?).ok_or("no such case")?;
+                let happened = self.show.engine.quarantine(&known.uid).map_err(|e| e.to_string())?;
                 self.heard(happened);
                 Ok(())
             }
@@ -378,6 +388,12 @@ impl Stage {
                     commands.join(", ")
                 );
                 self.out.say(now, line);
+                for (name, at) in view.met.each() {
+                    self.out.say(at, format!("  met: {name}"));
+                }
+                for (name, at) in view.breached.each() {
+                    self.out.say(at, format!("  missed: {name}"));
+                }
                 for entry in &view.timeline {
                     self.out.say(entry.at, format!("  {}: {}", entry.actor, entry.what));
                 }

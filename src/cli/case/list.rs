@@ -74,7 +74,16 @@ fn matches(args: &Args, view: &CaseView) -> bool {
 }
 
 fn earliest(view: &CaseView) -> Option<WallTime> {
-    super::due(view).first().map(|(_, at)| *at)
+    super::missed(view).into_iter().chain(super::due(view)).map(|(_, at)| at).min()
+}
+
+/// The next deadline; where all have passed, the last that was missed. And how many were.
+fn due(view: &CaseView, now: WallTime) -> String {
+    let missed = super::missed(view);
+    let first = super::due(view).into_iter().next().or_else(|| missed.first().copied());
+    let Some((name, at)) = first else { return "-".to_owned() };
+    let next = format!("{name} {}", super::until(at, now));
+    if missed.is_empty() { next } else { format!("{next} ({} missed)", missed.len()) }
 }
 
 fn row(view: &CaseView, now: WallTime) -> Vec<String> {
@@ -89,9 +98,7 @@ fn row(view: &CaseView, now: WallTime) -> Vec<String> {
         view.owner.as_ref().map_or_else(|| "nobody".to_owned(), |o| shown::line(&o.id)),
         waits.map_or_else(|| "-".to_owned(), |b| shown::short(&format!("{} {}", b.kind, b.who), 48)),
         waits.map_or_else(|| "-".to_owned(), |b| now.since(b.since).to_string()),
-        super::due(view)
-            .first()
-            .map_or_else(|| "-".to_owned(), |(name, at)| format!("{name} {}", super::until(*at, now))),
+        due(view, now),
         end.since(view.detected_at.as_wall()).to_string(),
         shown::short(&view.title, 60),
     ]

@@ -40,6 +40,12 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     for (name, at) in due(view) {
         say("due", format!("{name} by {at} ({})", until(at, now)))?;
     }
+    for (name, at) in view.met.each() {
+        say("met", format!("{name} at {at}"))?;
+    }
+    for (name, at) in view.breached.each() {
+        say("missed", format!("{name}, due {at}"))?;
+    }
     let end = view.closed_at.unwrap_or(now);
     say("exposed", format!("{}, since {}", end.since(view.detected_at.as_wall()), view.detected_at))?;
     if let Some(closed) = view.closed_at {

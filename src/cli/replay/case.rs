@@ -60,6 +60,8 @@ impl Told {
             owner,
             bottleneck,
             deadlines,
+            met,
+            breached,
             detected_at,
             opened_at,
             last_observed,
@@ -100,6 +102,8 @@ impl Told {
         line.put("last_observed", json!(last_observed));
         line.put("closed_at", json!(closed_at));
         line.put("deadlines", json!(deadlines));
+        line.put("met", json!(met));
+        line.put("breached", json!(breached));
         line.put("remediation", json!(remediation));
         line.put("group_key", json!(group_key));
         line.put("sources", json!(sources));
