@@ -166,7 +166,11 @@ fn a_grant_under_other_rules_is_given_back_and_their_budgets_are_asked() {
             desk.casework.sweep(desk.now, 10, &mut out);
             let steps: Vec<_> =
                 out.events.iter().filter_map(|e| e.budget.as_ref()).map(|b| (b.step, b.limit)).collect();
-            assert_eq!(steps, [(BudgetStep::Request, 0)], "asked again, under the new limit");
+            assert_eq!(
+                steps,
+                [(BudgetStep::Returned, 3), (BudgetStep::Request, 0)],
+                "asked again, under the new limit"
+            );
             desk.casework.committed();
         }
         let out = desk.take(request);
