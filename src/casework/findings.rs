@@ -147,14 +147,14 @@ mod tests {
     use crate::time::EventTime;
 
     /// A finding as its source told it last.
-    fn told(number: u8, severity: Severity, repository: Option<&str>) -> (Fingerprint, FindingState) {
+    fn told(number: u8, severity: Severity, repository: Option<&str>) -> FindingState {
         let fingerprint = Fingerprint([number; 16]);
         let mut finding = Finding::new("sarif", Class::Secret, "key", EventTime::default());
         finding.fingerprint = fingerprint;
         finding.severity = severity;
         finding.resource.repository = repository.map(Into::into);
         finding.resource.account = repository.map(|_| "acme".into());
-        let state = FindingState {
+        FindingState {
             fingerprint,
             change: 0,
             status: Status::Open,
@@ -163,23 +163,21 @@ mod tests {
             last_open: Some(EventTime::default()),
             count: 1,
             finding: Some(finding),
-        };
-        (fingerprint, state)
+        }
     }
 
     #[test]
     fn whose_it_is_may_be_told_by_another_than_the_worst() {
         let one = told(1, Severity::Critical, None);
-        let findings = Findings::from([one.clone(), told(2, Severity::Low, Some("acme/shop"))]);
-        let led = lead(&findings).expect("both are open");
-        assert_eq!(led.fingerprint, one.0);
+        let findings = [one.clone(), told(2, Severity::Low, Some("acme/shop"))];
+        let led = lead(findings.iter()).expect("both are open");
+        assert_eq!(led.fingerprint, one.fingerprint);
         assert_eq!(
             (led.resource.repository.as_deref(), led.resource.account.as_deref()),
             (Some("acme/shop"), Some("acme"))
         );
-        let findings =
-            Findings::from([told(1, Severity::Critical, Some("acme/pay")), told(2, Severity::Low, Some("acme/shop"))]);
-        let led = lead(&findings).expect("both are open");
+        let findings = [told(1, Severity::Critical, Some("acme/pay")), told(2, Severity::Low, Some("acme/shop"))];
+        let led = lead(findings.iter()).expect("both are open");
         assert_eq!(led.resource.repository.as_deref(), Some("acme/pay"), "its own comes first");
     }
 }

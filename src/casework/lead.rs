@@ -38,6 +38,8 @@ struct Merged {
     lead: Finding,
     environment: Giver,
     recommended: Giver,
+    account: Giver,
+    repository: Giver,
     tags: BTreeMap<SmolStr, Giver>,
     evidence: Vec<Giver>,
     attributes: BTreeMap<Attr, Giver>,
@@ -108,12 +110,22 @@ fn is_active(attr: Attr, value: &str) -> bool {
     attr == Attr::CredentialState && value == findings::ACTIVE
 }
 
+/// Of those who know it, the first in the order gives it.
+fn first<T: Clone>(known: &mut Option<T>, from: &mut Giver, said: &Option<T>, giver: Giver) {
+    if said.is_some() && (known.is_none() || giver < *from) {
+        known.clone_from(said);
+        *from = giver;
+    }
+}
+
 impl Merged {
     fn anew(first: Fingerprint, all: &BTreeMap<Fingerprint, FindingState>) -> Option<Self> {
         let lead = all.get(&first)?.finding.clone()?;
         let mut merged = Self {
             environment: None,
             recommended: None,
+            account: None,
+            repository: None,
             tags: lead.resource.tags.keys().map(|name| (name.clone(), None)).collect(),
             evidence: lead.evidence.iter().map(|_| None).collect(),
             attributes: lead.attributes.iter().map(|(attr, _)| (attr, None)).collect(),
@@ -134,15 +146,11 @@ impl Merged {
         if self.tags(finding, giver) == Fit::Anew || self.evidence(finding, giver) == Fit::Anew {
             return Fit::Anew;
         }
-        if finding.environment.is_some() && (self.lead.environment.is_none() || giver < self.environment) {
-            self.lead.environment.clone_from(&finding.environment);
-            self.environment = giver;
-        }
-        if finding.recommended_action.is_some() && (self.lead.recommended_action.is_none() || giver < self.recommended)
-        {
-            self.lead.recommended_action.clone_from(&finding.recommended_action);
-            self.recommended = giver;
-        }
+        let lead = &mut self.lead;
+        first(&mut lead.environment, &mut self.environment, &finding.environment, giver);
+        first(&mut lead.recommended_action, &mut self.recommended, &finding.recommended_action, giver);
+        first(&mut lead.resource.account, &mut self.account, &finding.resource.account, giver);
+        first(&mut lead.resource.repository, &mut self.repository, &finding.resource.repository, giver);
         for (attr, value) in finding.attributes.iter() {
             let gives = match self.lead.attributes.get(attr) {
                 None => true,
@@ -201,6 +209,8 @@ impl Merged {
         self.lead.fingerprint == *fingerprint
             || self.environment == from
             || self.recommended == from
+            || self.account == from
+            || self.repository == from
             || self.tags.values().any(|giver| *giver == from)
             || self.evidence.contains(&from)
             || self.attributes.values().any(|giver| *giver == from)
@@ -275,6 +285,8 @@ mod tests {
         let kinds = |bits: u8| ExposureKind::ALL.iter().copied().filter(move |k| bits & (1 << *k as u8) != 0);
         finding.exposure = drawn.exposure.map(|bits| kinds(bits).collect());
         finding.environment = drawn.environment.map(|n| format!("environment {n} of {number}").into());
+        finding.resource.account = drawn.environment.map(|n| format!("account {n} of {number}").into());
+        finding.resource.repository = drawn.recommended.map(|n| format!("repository {n} of {number}").into());
         finding.recommended_action = drawn.recommended.map(|n| format!("do {n} of {number}"));
         let tags = drawn.tags.iter();
         finding.resource.tags = tags.map(|n| (format!("tag {n}").into(), format!("of {number}").into())).collect();
