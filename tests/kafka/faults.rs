@@ -225,7 +225,10 @@ fn a_commit_without_an_answer_is_unknown_and_a_reset_finds_out() {
     while let Err(error) = log.reset() {
         assert!(matches!(error, LogError::Transient(_)) && clock::instant() < end, "{error}");
     }
-    // Whatever became of it, it is settled now, and stays so.
+    // Whatever became of it, it is settled once its markers are written, and stays so.
+    while !site.settle(&cases.topic) {
+        assert!(clock::instant() < end, "it stays open");
+    }
     let settled = site.values(&site.topics.cases);
     assert!(settled.is_empty() || settled == ["perhaps"], "{settled:?}");
     begin(&mut log, &mut seen);

@@ -45,7 +45,9 @@ fn every_record_bears_the_id_under_which_the_registry_knows_its_schema() {
     let case = install.views().into_keys().next().expect("a case");
     // A command finds the registry by the same configuration; what it says is framed, too.
     Done::of(&install.file(), &["case", "list"]).with(0);
-    let done = Done::of(&install.file(), &["feedback", "acknowledge", &case, "--as", "ada", "--wait", "60"]).with(0);
+    let done =
+        Done::of(&install.file(), &["feedback", "comment", &case, "--reason", "seen", "--as", "ada", "--wait", "60"])
+            .with(0);
     assert!(done.out.starts_with("taken"), "{}", done.out);
     process.stop();
 

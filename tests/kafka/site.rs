@@ -55,8 +55,9 @@ impl Site {
     }
 
     /// Waits until nothing of a topic is in a transaction any more, as long as that can be expected: a broker
-    /// answers a commit before it has written the markers that let readers see it. Gives up on one left open.
-    pub fn settle(&self, topic: &Topic) {
+    /// answers a commit before it has written the markers that let readers see it. Gives up on one left open; says
+    /// whether nothing is.
+    pub fn settle(&self, topic: &Topic) -> bool {
         let ends = |isolation: &str| -> BaseConsumer {
             rdkafka::ClientConfig::new()
                 .set("bootstrap.servers", &self.config.bootstrap_servers)
@@ -69,8 +70,13 @@ impl Site {
         let partitions = patient(|| self.reader().partitions(topic));
         for partition in 0..partitions {
             let of = |client: &BaseConsumer| client.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end);
-            while of(&committed).ok() != of(&written).ok() && clock::instant() < end {}
+            while of(&committed).ok() != of(&written).ok() {
+                if clock::instant() >= end {
+                    return false;
+                }
+            }
         }
+        true
     }
 
     /// Every value that a read_committed reader finds, in order of value.

@@ -47,7 +47,12 @@ impl Looker {
         let doing = "looking up starts and ends of partitions";
         let list = partitions.iter().map(|tp| (tp.topic.to_string(), tp.partition, edge)).collect();
         let found = self.0.offsets_for_times(list, LOOK_UP).map_err(|e| fate(&e, doing))?;
-        offsets_of(&found, partitions, doing)
+        let edges = offsets_of(&found, partitions, doing)?;
+        // One that is left out would pass for one without records.
+        match partitions.iter().find(|tp| !edges.contains_key(tp)) {
+            Some(tp) => Err(LogError::Transient(format!("{doing}: no answer for {tp}"))),
+            None => Ok(edges),
+        }
     }
 
     /// Start and end of one partition.
