@@ -3,8 +3,9 @@
 use shutter::clock;
 
 use crate::broker::broker;
-use crate::install::{Install, Wishes, alone};
-use crate::kills::undisturbed;
+use crate::input::Input;
+use crate::install::{Install, Outcome, Wishes, alone};
+use crate::kills::{rounds, undisturbed};
 use crate::process::Process;
 use crate::site::PATIENCE;
 
@@ -27,6 +28,13 @@ fn until_shared(a: &mut Process, b: &mut Process) {
 fn a_second_instance_joins_and_leaves_under_load_and_nothing_changes() {
     let _alone = alone();
     let Some((input, expected)) = undisturbed() else { return };
+    for round in 0..rounds() {
+        a_second_joins_and_leaves(input, expected);
+        println!("round {round}: nothing changed");
+    }
+}
+
+fn a_second_joins_and_leaves(input: &[Input], expected: &Outcome) {
     let broker = broker().expect("there is one");
     let more = "workers: 1\nbatch: {records: 500}\n".to_owned();
     // Longer than everything else takes: what the killed one leaves open is open when the other has done it all.

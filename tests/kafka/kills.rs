@@ -12,6 +12,11 @@ fn many() -> u64 {
     std::env::var("SHUTTER_KILL_DETECTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000)
 }
 
+/// How often kills and joins are gone through against the same undisturbed run.
+pub fn rounds() -> u64 {
+    std::env::var("SHUTTER_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
 /// The input, and what a run that nobody disturbs makes of it.
 pub fn undisturbed() -> Option<&'static (Vec<Input>, Outcome)> {
     static CLEAN: OnceLock<(Vec<Input>, Outcome)> = OnceLock::new();
@@ -45,6 +50,10 @@ fn killed_six_times_it_loses_nothing_and_doubles_nothing() {
     let _alone = alone();
     let Some((input, expected)) = undisturbed() else { return };
     assert!(expected.cases.len() > 100 && expected.actions.len() > 100 && expected.dead.len() > 10, "{expected:?}");
+    (0..rounds()).for_each(|_| killed_six_times(input, expected));
+}
+
+fn killed_six_times(input: &[Input], expected: &Outcome) {
     let broker = broker().expect("there is one");
     let more = "batch: {records: 2000}\n".to_owned();
     let install = Install::new(broker, &Wishes { more, static_membership: true, ..Wishes::default() });
@@ -59,4 +68,5 @@ fn killed_six_times_it_loses_nothing_and_doubles_nothing() {
     install.settle();
     process.stop();
     install.outcome().must_equal(expected, || install.told());
+    println!("killed six times: nothing lost, nothing doubled");
 }
