@@ -65,16 +65,18 @@ fn hostile_records_become_dead_letters_and_the_next_is_read() {
     let long = |bytes: usize| format!("{{\"rule\":\"{}\"}}", "a".repeat(bytes));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let bench = Bench::new();
-    for (name, record, code) in [
-        ("long", long(10 << 20), "missing_identity"),
-        ("longer", long(17 << 20), "too_large"),
-        ("deep", deep, "malformed"),
-        ("binary", "\u{0}\u{1}{".to_owned(), "malformed"),
+    let letters = "dead_letters.jsonl";
+    for (name, record, code, file) in [
+        ("long", long(10 << 20), "missing_identity", letters),
+        ("longer", long(17 << 20), "too_large", letters),
+        ("deep", deep, "malformed", letters),
+        // What is no text could hide a secret.
+        ("binary", "\u{0}\u{1}{".to_owned(), "malformed", "dead_letters.restricted.jsonl"),
     ] {
         let input = bench.write(name, format!("{record}\n{good}\n"));
         let more = [&FALCO[..], &["--records", "lines", "--members"]].concat();
         let done = bench.run(&input, &format!("out-{name}"), &more).with(1).tells(&["record 0 (line 1)"]);
-        let letters = done.lines("dead_letters.jsonl");
+        let letters = done.lines(file);
         assert_eq!((letters.len(), letters[0]["code"].as_str()), (1, Some(code)), "{name}");
         let cases = done.lines("cases.jsonl");
         assert_eq!(cases[0]["member_ranges"], serde_json::json!([[1, 1]]), "{name}");
