@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::chosen::Chosen;
 use super::command::Order;
 use super::decide::Decision;
-use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
+use super::state::{BudgetWait, Case, CasePath, Phase, Purpose, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
@@ -128,6 +128,7 @@ impl Case {
         let answer_by = step.now.plus(chosen.answer_within);
         let order = Order {
             kind: ActionKind::Enforce,
+            purpose: Purpose::Act,
             action: chosen.action.clone(),
             responder: chosen.responder.clone(),
             target: chosen.target.clone(),
@@ -192,6 +193,7 @@ impl Case {
         let queue = self.owner.as_ref().and_then(|o| o.queue.clone());
         let order = Order {
             kind,
+            purpose: Purpose::Act,
             action: action.clone(),
             responder: rule.map_or_else(|| SmolStr::new_static("tickets"), |r| r.by.clone()),
             target: self.resource_target(),

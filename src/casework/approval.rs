@@ -10,7 +10,7 @@ use super::decide::{Decision, most_allowed};
 use super::leave::Leave;
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Approval, Case, Phase};
+use super::state::{Approval, Case, Phase, Purpose};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::facts::Facts;
@@ -66,6 +66,7 @@ impl Case {
         parameters.insert("expires".to_owned(), approval.expires.to_string());
         let order = Order {
             kind: ActionKind::Approve,
+            purpose: Purpose::Act,
             action: approval.action.clone(),
             responder: SmolStr::new_static("approvals"),
             target: approval.target.clone(),

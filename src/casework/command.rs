@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-use super::state::{Case, Command, CommandState};
+use super::state::{Case, Command, CommandState, Purpose};
 use super::step::Step;
 use crate::limits;
 use crate::metrics::Observation;
@@ -24,6 +24,7 @@ const NOTICE_LIFE: Span = Span::days(1);
 /// A command about to be sent.
 pub(super) struct Order {
     pub kind: ActionKind,
+    pub purpose: Purpose,
     pub action: SmolStr,
     pub responder: SmolStr,
     pub target: Target,
@@ -43,6 +44,7 @@ impl Order {
     pub fn notice(now: WallTime, action: &'static str, recipients: Vec<SmolStr>, summary: String) -> Self {
         Self {
             kind: ActionKind::Notify,
+            purpose: Purpose::Act,
             action: SmolStr::new_static(action),
             responder: SmolStr::new_static("notifier"),
             target: Target::default(),
@@ -103,6 +105,7 @@ impl Case {
             self.keep(Command {
                 command_id: command_id.clone(),
                 kind: order.kind,
+                purpose: order.purpose,
                 action: order.action,
                 responder: order.responder,
                 target: order.target,
@@ -127,6 +130,7 @@ impl Case {
         for command in out {
             let order = Order {
                 kind: command.kind,
+                purpose: command.purpose,
                 action: SmolStr::new_static("cancel"),
                 responder: command.responder.clone(),
                 target: command.target.clone(),
@@ -140,6 +144,9 @@ impl Case {
                 summary: format!("{} is no longer wanted: {why}", command.action),
             };
             self.send(order, step);
+            if command.enforces() {
+                step.tell(self, format!("{} withdrawn: {why}", command.action));
+            }
             if let Some(kept) = self.commands.iter_mut().find(|c| c.command_id == command.command_id) {
                 kept.state = CommandState::Cancelling;
                 if !command.enforces() {
@@ -166,6 +173,7 @@ impl Case {
     /// What is done at most once per attempt has no other number in it than the attempt.
     fn command_id(&self, order: &Order) -> String {
         let once = order.answer_by.is_some()
+            && order.purpose == Purpose::Act
             && matches!(order.kind, ActionKind::Enforce | ActionKind::Ticket | ActionKind::Incident);
         let number = if once { 0 } else { self.sequence };
         let name = [

@@ -2,9 +2,11 @@
 
 use smol_str::SmolStr;
 
+use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Fix, Phase};
+use super::state::{Case, CommandState, Fix, Phase, Purpose};
 use super::step::{Step, reason};
+use super::tally::Findings;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::time::WallTime;
@@ -12,7 +14,12 @@ use crate::wire::{ActionKind, ActorKind, SignedFeedback};
 
 impl Case {
     /// Executed, failed or cancelled, for one command of this generation.
-    pub(super) fn command_answered(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+    pub(super) fn command_answered(
+        &mut self,
+        said: &SignedFeedback,
+        findings: &Findings,
+        step: &mut Step<'_>,
+    ) -> Result<(), Refusal> {
         let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
         let generation = self.generation;
         let command = self
@@ -36,15 +43,19 @@ impl Case {
         if said.feedback.reference.is_some() {
             command.reference.clone_from(&said.feedback.reference);
         }
-        let (kind, state, responder, action) =
-            (command.kind, command.state, command.responder.clone(), command.action.clone());
-        let sent_at = command.sent_at;
+        let command = command.clone();
+        let (kind, state) = (command.kind, command.state);
+        let (responder, action) = (command.responder.clone(), command.action.clone());
         let detail = said.feedback.reason.as_deref().or(said.feedback.reference.as_deref()).unwrap_or_default();
         step.tell(self, format!("{action}: {state} {detail}").trim_end());
+        if command.purpose == Purpose::Undo {
+            self.undo_ended(&command, detail, step);
+            return Ok(());
+        }
         match (kind, state) {
             (ActionKind::Enforce, CommandState::Executed) => {
                 // Not before it was asked for: a clock that is behind must not let older evidence in.
-                let at = said.feedback.at.min(said.received_at).max(sent_at);
+                let at = said.feedback.at.min(said.received_at).max(command.sent_at);
                 self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
             }
             (ActionKind::Enforce, CommandState::Failed) if self.waits_on_its_command() => {
@@ -55,9 +66,17 @@ impl Case {
                 let when = if withdrawn { "after it was withdrawn" } else { "after it was given up" };
                 step.noted(self, "late_answer", vec![reason("late", format!("{action} failed {when}: {detail}"))]);
             }
+            // We took it back and its own responder says in time: it is as if it had never been sent.
+            (ActionKind::Enforce, CommandState::Cancelled)
+                if self.phase == Phase::AwaitingExecutor && withdrawn && said.actor.id == responder =>
+            {
+                self.decide_anew(last_observed(findings), step);
+            }
             (ActionKind::Enforce, CommandState::Cancelled) if self.phase == Phase::AwaitingExecutor => {
+                let text = format!("{action} was withdrawn; a person takes over");
+                step.tell(self, &text);
                 self.failed_before = Some(SmolStr::new_static("the action was withdrawn"));
-                self.open_ticket(Some(&format!("{action} was withdrawn; a person takes over")), step);
+                self.open_ticket(Some(&text), step);
             }
             (ActionKind::Ticket | ActionKind::Incident, CommandState::Failed) => {
                 step.noted(self, "ticket_failed", vec![reason("ticket_failed", format!("{action} failed: {detail}"))]);
@@ -141,6 +160,7 @@ impl Case {
         let earlier = command.generation != self.generation;
         command.state = CommandState::Unknown;
         command.answer_by = None;
+        let command = command.clone();
         let (kind, action, responder) = (command.kind, command.action.clone(), command.responder.clone());
         step.observe(Observation::Unanswered { kind });
         step.tell(self, format!("{responder} did not answer {action} in time: outcome unknown"));
@@ -149,10 +169,15 @@ impl Case {
             "outcome_unknown",
             vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
         );
+        if command.purpose == Purpose::Undo {
+            self.undo_ended(&command, "", step);
+            return;
+        }
         match kind {
             // The end of a case stands; what a withdrawn command did, a newer observation will show. A gate is
             // opened again, in case it was shut.
-            _ if !self.phase.is_open() => self.take_back_standing("the case is closed", step),
+            ActionKind::Enforce if !self.phase.is_open() => self.take_back_standing("the case is closed", step),
+            _ if !self.phase.is_open() => {}
             // What an earlier generation sent is no try of this one.
             _ if earlier => {}
             ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Phase};
+use super::state::{Case, CommandState, Phase, Purpose};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use super::verification::Looked;
@@ -65,7 +65,7 @@ impl Case {
             FeedbackKind::Rejected => self.rejected(said, step),
             FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled => {
                 if self.phase.is_open() {
-                    self.command_answered(said, step)
+                    self.command_answered(said, findings, step)
                 } else {
                     self.late_answer(said, step)
                 }
@@ -165,16 +165,24 @@ impl Case {
         if said.feedback.reference.is_some() {
             command.reference.clone_from(&said.feedback.reference);
         }
-        let action = command.action.clone();
+        let (action, enforces) = (command.action.clone(), command.enforces());
         let kind = said.feedback.kind;
+        let told = command.purpose == Purpose::Undo && command.state == CommandState::Unknown;
         if command.is_out() {
             command.answer_by = None;
             command.actor = Some(said.actor.clone());
             command.state = CommandState::of_answer(kind);
         }
+        let undo = (command.purpose == Purpose::Undo && !told).then(|| command.clone());
         step.tell(self, format!("{action}: {kind}, after the end"));
+        if let Some(undo) = undo {
+            self.undo_ended(&undo, said.feedback.reason.as_deref().unwrap_or_default(), step);
+            return Ok(());
+        }
         step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);
-        self.take_back_standing("the case is closed", step);
+        if enforces {
+            self.take_back_standing("the case is closed", step);
+        }
         Ok(())
     }
 }

@@ -96,7 +96,7 @@ impl Case {
         let generation = self.generation;
         let standing = |c: &Command| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing);
         self.commands.retain(|c| {
-            c.is_out() && c.enforces()
+            c.is_out() && c.kind == ActionKind::Enforce
                 // A gate that couldn't be opened at closing.
                 || matches!(c.state, CommandState::Executed | CommandState::Unknown) && standing(c)
                 || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
@@ -246,10 +246,17 @@ impl Case {
         if self.enforcement_out().is_some() {
             // What is out may have happened: withdraw it and wait for the answer, then go on from there.
             self.withdraw(Command::enforces, why, step);
-            self.failed_before = Some(SmolStr::new_static("the action is no longer wanted"));
             self.granted = None;
             return;
         }
+        self.follow(decision, step);
+    }
+
+    /// What was sent was taken back in time, as who would have done it says: decided as if it had never been sent.
+    pub(super) fn decide_anew(&mut self, last_observed: EventTime, step: &mut Step<'_>) {
+        let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
+        self.take_over(&decision, step);
+        step.tell(self, format!("decided again, now {}: what was sent was withdrawn in time", decision.path));
         self.follow(decision, step);
     }
 
@@ -274,6 +281,10 @@ impl Case {
                 };
                 decision.path == CasePath::Enforce && self.budget.as_ref().is_some_and(asked)
             }
+            // Withdrawn, and it isn't known yet whether in time: the answer is decided upon.
+            Phase::AwaitingExecutor if self.enforcement_out().is_some_and(|c| c.state == CommandState::Cancelling) => {
+                true
+            }
             // What is approved waits for the switch; an approval that no longer holds is asked again already.
             Phase::AwaitingExecutor if step.enforcement == Enforcement::Off => {
                 self.waits_for_enforcement()
@@ -284,7 +295,6 @@ impl Case {
                 let out = self.enforcement_out();
                 (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
-                    && out.is_none_or(|c| c.state == CommandState::Sent)
             }
             Phase::Held | Phase::ClosedVerified | Phase::Stub => true,
         }
@@ -358,7 +368,8 @@ impl Case {
         self.escalation = None;
         self.deadlines = Deadlines::default();
         // Nobody would miss its answer any more, and the kill switch passes a held case by.
-        self.withdraw(Command::enforces, "its case is quarantined", step);
+        let waits = |c: &Command| c.enforces() || matches!(c.kind, ActionKind::Approve | ActionKind::Verify);
+        self.withdraw(waits, "its case is quarantined", step);
         for command in &mut self.commands {
             command.answer_by = None;
         }

@@ -53,7 +53,7 @@ pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
     Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep,
-    FindingState, Fix, Grant, Phase, RulesState, Verification, VerifyTerms,
+    FindingState, Fix, Grant, Phase, Purpose, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};

@@ -95,6 +95,22 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What a command is for.
+    Purpose {
+        /// What the case asks for: its action, its ticket, a question, a look.
+        Act = "act",
+        /// It takes back what was done.
+        Undo = "undo",
+    }
+}
+
+impl Default for Purpose {
+    fn default() -> Self {
+        Self::Act
+    }
+}
+
 impl CommandState {
     /// What an answer makes of a command.
     pub(super) const fn of_answer(said: FeedbackKind) -> Self {
@@ -113,6 +129,9 @@ pub struct Command {
     pub command_id: String,
     /// Topic.
     pub kind: ActionKind,
+    /// What it is for.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// Policy's name of the action.
     pub action: SmolStr,
     /// Who carries it out.
@@ -140,9 +159,9 @@ pub struct Command {
 }
 
 impl Command {
-    /// Whether it changes something in the world (and so needs enforcement to be on).
+    /// Whether it is the action of its case, which changes something in the world (and so needs enforcement to be on).
     pub fn enforces(&self) -> bool {
-        self.kind == ActionKind::Enforce
+        self.kind == ActionKind::Enforce && self.purpose == Purpose::Act
     }
 
     /// Whether an answer may still change what we know of it.

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::chosen::{Chosen, chosen};
 use super::command::Order;
 use super::decide::most_allowed;
-use super::state::{Case, Command, CommandState};
+use super::state::{Case, Command, CommandState, Purpose};
 use super::step::{Enforcement, Step, reason};
 use super::verification::Evidence;
 use crate::facts::Facts;
@@ -51,7 +51,7 @@ impl Case {
         }
     }
 
-    /// Takes an action back. Nothing waits for the answer.
+    /// Takes an action back. Nothing waits for the answer, but a no, or silence, is told.
     fn undo(&mut self, action: &SmolStr, target: Target, why: &str, step: &mut Step<'_>) -> Undo {
         let Some(done) = step.rules.policy.action(action) else { return Undo::NotSent };
         let Some(undo) = done.undo.clone() else { return Undo::NotSent };
@@ -66,14 +66,14 @@ impl Case {
             );
             step.tell(self, &text);
             step.noted(self, "undo_withheld", vec![reason("undo_withheld", text.clone())]);
-            let told = step.rules.policy.owners.fallback.clone().into_iter().collect();
-            self.send(Order::notice(step.now, "undo_withheld", told, text), step);
+            self.send(Order::notice(step.now, "undo_withheld", self.who_undoes(step), text), step);
             return Undo::NotSent;
         }
         let Chosen { action, responder, target, digest, answer_within, undo } = chosen(&undo, rule, target);
         let answer_by = step.now.plus(answer_within);
         let order = Order {
             kind: ActionKind::Enforce,
+            purpose: Purpose::Undo,
             action: action.clone(),
             responder,
             target,
@@ -82,7 +82,7 @@ impl Case {
             recipients: Vec::new(),
             undo,
             cancel_of: None,
-            answer_by: None,
+            answer_by: Some(answer_by),
             not_after: answer_by,
             summary: format!("{action}: {why}"),
         };
@@ -91,17 +91,54 @@ impl Case {
         Undo::Sent
     }
 
+    /// Who has to do by hand what couldn't be taken back.
+    fn who_undoes(&self, step: &Step<'_>) -> Vec<SmolStr> {
+        let mut told: Vec<SmolStr> = self.owner.iter().map(|owner| owner.id.clone()).collect();
+        told.extend(step.rules.policy.owners.fallback.clone());
+        told.dedup();
+        told
+    }
+
+    /// What is known of taking an action back. Not done, or not known to be: people are told, and what it was to take
+    /// back stands again.
+    pub(super) fn undo_ended(&mut self, undo: &Command, detail: &str, step: &mut Step<'_>) {
+        let stands = match undo.state {
+            CommandState::Failed | CommandState::Cancelled => CommandState::Executed,
+            CommandState::Unknown => CommandState::Unknown,
+            _ => return,
+        };
+        let policy = &step.rules.policy;
+        let taken_back = |c: &&mut Command| {
+            c.state == CommandState::TakenBack
+                && c.target == undo.target
+                && policy.action(&c.action).is_some_and(|rule| rule.undo.as_ref() == Some(&undo.action))
+        };
+        for command in self.commands.iter_mut().filter(taken_back) {
+            command.state = stands;
+        }
+        let text = match undo.state {
+            CommandState::Unknown => format!(
+                "{} didn't answer {} in time: look whether it was done, else do it by hand",
+                undo.responder, undo.action
+            ),
+            state => format!("{} {state}, do it by hand: {detail}", undo.action),
+        };
+        step.noted(self, "undo_failed", vec![reason("undo_failed", text.clone())]);
+        self.send(Order::notice(step.now, "undo_failed", self.who_undoes(step), text), step);
+    }
+
     /// What depends on it suffers: the action is taken back and the case is open again.
     pub(super) fn unhealthy(&mut self, evidence: &Evidence, step: &mut Step<'_>) {
         let why = format!("{} found what depends on it unhealthy", evidence.by().id);
-        step.noted(self, "unhealthy", vec![reason("unhealthy", why.clone())]);
         self.end_verification(&why, step);
         self.withdraw(Command::enforces, &why, step);
-        if self.terms.undo {
-            let generation = self.generation;
-            self.take_back(|c| c.generation == generation, &why, step);
-        }
+        // The undo belongs to the generation that hears of it.
+        let broken = self.generation;
         self.generation = Generation(self.generation.0.saturating_add(1));
+        step.noted(self, "unhealthy", vec![reason("unhealthy", why.clone())]);
+        if self.terms.undo {
+            self.take_back(|c| c.generation == broken, &why, step);
+        }
         self.count_reopening(step);
         self.commands.retain(|c| !matches!(c.kind, ActionKind::Approve | ActionKind::Verify));
         step.observe(Observation::Opened {

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::command::Order;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Fix, Phase, Verification};
+use super::state::{Case, CommandState, Fix, Phase, Purpose, Verification};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::time::{EventTime, Span, WallTime};
@@ -87,6 +87,7 @@ impl Case {
         parameters.insert("try".to_owned(), verification.tries.to_string());
         let order = Order {
             kind: ActionKind::Verify,
+            purpose: Purpose::Act,
             action: SmolStr::new_static("verify"),
             responder: verification.by.clone(),
             target: self.last_target(),

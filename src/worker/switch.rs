@@ -3,7 +3,7 @@
 //! | record | counts |
 //! |---|---|
 //! | off | always: an emergency must not fail for want of a key, and all it does is careful |
-//! | on | signed by a person's key, appended within five minutes of being said, newer than the last on |
+//! | on | signed by a person's key, appended within five minutes of being said, newer than the last on and the last off |
 //! | anything else, a tombstone too | never: it is told, and what was in force before stays |
 //!
 //! Where no record counts but one was there, the switch stands off: a compacted topic may have forgotten the
@@ -81,6 +81,17 @@ pub enum SwitchError {
         /// The last one's.
         last: WallTime,
     },
+    /// Said before it was switched off: it may be an old word sent again.
+    #[error(
+        "it was said at {said}, before enforcement was switched off at {off}: an old word sent again, or a clock that is \
+         behind; say it again"
+    )]
+    Overtaken {
+        /// The statement's time.
+        said: WallTime,
+        /// When the log took the last `off`.
+        off: WallTime,
+    },
     /// No statement at all.
     #[error("it says nothing that is understood: {0}")]
     Unreadable(String),
@@ -150,6 +161,8 @@ pub struct Thrown {
     switch: Option<Switch>,
     /// When the last `on` that counted was said.
     last_on: Option<WallTime>,
+    /// When the log took the last `off`: who hasn't seen the `on` before it must not take a repeat of that.
+    last_off: Option<WallTime>,
     /// Offset of the last record, where it doesn't count.
     doubted: Option<i64>,
 }
@@ -162,8 +175,9 @@ impl Thrown {
     pub fn take(&mut self, record: &Record, trust: &Trust) -> Result<(), SwitchError> {
         match self.counted(record, trust) {
             Ok(switch) => {
-                if switch.enforcement == Enforcement::On {
-                    self.last_on = Some(switch.at);
+                match switch.enforcement {
+                    Enforcement::On => self.last_on = Some(switch.at),
+                    Enforcement::Off => self.last_off = Some(record.timestamp),
                 }
                 self.switch = Some(switch);
                 self.doubted = None;
@@ -190,8 +204,9 @@ impl Thrown {
             return Ok(switch);
         }
         let switch = said.judged(trust.tenant(), &record.headers, trust.keyring(), record.timestamp)?;
-        match self.last_on {
-            Some(last) if switch.at <= last => Err(SwitchError::Repeated { said: switch.at, last }),
+        match (self.last_on, self.last_off) {
+            (Some(last), _) if switch.at <= last => Err(SwitchError::Repeated { said: switch.at, last }),
+            (_, Some(off)) if switch.at < off => Err(SwitchError::Overtaken { said: switch.at, off }),
             _ => Ok(switch),
         }
     }
@@ -300,6 +315,19 @@ mod tests {
         let late = Thrown::default().take(&record(&on, Some("ada-1"), after(2 + FRESH_MS)), &trust());
         assert!(matches!(late, Err(SwitchError::Stale { .. })), "{late:?}");
         assert_eq!(thrown.enforcement(), Enforcement::Off);
+    }
+
+    #[test]
+    fn who_has_not_seen_the_first_on_does_not_take_its_repeat() {
+        // As for an instance that starts after compaction has forgotten the first one.
+        let on = say(Enforcement::On, NOW);
+        let mut thrown = Thrown::default();
+        thrown.take(&record(&say(Enforcement::Off, after(5)), None, after(5)), &trust()).expect("off");
+        let again = thrown.take(&record(&on, Some("ada-1"), after(9)), &trust()).expect_err("said before the off");
+        assert!(matches!(again, SwitchError::Overtaken { .. }), "{again}");
+        assert_eq!(thrown.enforcement(), Enforcement::Off);
+        let newer = say(Enforcement::On, after(6));
+        thrown.take(&record(&newer, Some("ada-1"), after(9)), &trust()).expect("said after it");
     }
 
     #[test]
