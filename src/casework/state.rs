@@ -97,17 +97,13 @@ vocabulary! {
 
 vocabulary! {
     /// What a command is for.
+    #[derive(Default)]
     Purpose {
         /// What the case asks for: its action, its ticket, a question, a look.
+        #[default]
         Act = "act",
         /// It takes back what was done.
         Undo = "undo",
-    }
-}
-
-impl Default for Purpose {
-    fn default() -> Self {
-        Self::Act
     }
 }
 
