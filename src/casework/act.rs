@@ -9,11 +9,11 @@ use smol_str::SmolStr;
 use super::chosen::Chosen;
 use super::command::Order;
 use super::decide::Decision;
-use super::state::{BudgetWait, Case, CasePath, Phase, Purpose, VerifyTerms};
+use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
-use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Target};
+use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Purpose, Target};
 
 /// How long a responder has for a ticket or incident where the policy doesn't say.
 const TICKET_ANSWER: Span = Span::minutes(10);
@@ -36,6 +36,7 @@ impl Case {
             .find(|p| p.id == decision.playbook)
             .map(verify_terms)
             .unwrap_or_default();
+        self.review_containment(&decision, step);
         match decision.path {
             CasePath::Observe => step.enter(self, Phase::Observing),
             CasePath::Ticket => self.open_ticket(decision.withheld.as_deref(), step),
@@ -82,13 +83,17 @@ impl Case {
     /// so that a grant on its way keeps nobody else waiting.
     pub(super) fn return_budgets(&mut self, step: &mut Step<'_>) {
         let Some(wait) = self.budget.take() else { return };
+        self.give_back(&wait, step);
+    }
+
+    pub(super) fn give_back(&self, wait: &BudgetWait, step: &mut Step<'_>) {
         let asked = wait.asks.iter().position(|ask| !ask.granted);
         for (_, ask) in wait.asks.iter().enumerate().filter(|(at, ask)| ask.granted || asked == Some(*at)) {
-            self.send_budget(ask, &wait, BudgetStep::Returned, step);
+            self.send_budget(ask, wait, BudgetStep::Returned, step);
         }
     }
 
-    fn send_budget(&self, ask: &super::state::BudgetAsk, wait: &BudgetWait, kind: BudgetStep, step: &mut Step<'_>) {
+    pub(super) fn send_budget(&self, ask: &super::state::BudgetAsk, wait: &BudgetWait, kind: BudgetStep, step: &mut Step<'_>) {
         step.out.events.push(CaseEvent {
             kind: CaseEventKind::Budget,
             key: ask.key,
@@ -124,7 +129,11 @@ impl Case {
             self.attempt = self.attempt.saturating_add(1);
         }
         self.withheld = None;
-        self.granted = None;
+        let mut parameters = BTreeMap::new();
+        if let Some(digest) = self.granted.take().and_then(|granted| granted.plan).and_then(|plan| plan.digest) {
+            // Its responder does what was signed, or says that it is no longer the same.
+            parameters.insert("plan_digest".to_owned(), digest);
+        }
         let answer_by = step.now.plus(chosen.answer_within);
         let order = Order {
             kind: ActionKind::Enforce,
@@ -133,7 +142,7 @@ impl Case {
             responder: chosen.responder.clone(),
             target: chosen.target.clone(),
             digest: chosen.digest.clone(),
-            parameters: BTreeMap::new(),
+            parameters,
             recipients: Vec::new(),
             undo: chosen.undo.clone(),
             cancel_of: None,
@@ -244,6 +253,7 @@ impl Case {
         if let Some(due) = self.deadlines.remediate {
             parameters.insert("due".to_owned(), due.to_string());
         }
+        self.containment_parameters(&mut parameters);
         if let Some((kind, who, next_step)) = self.waits_for() {
             parameters.insert("waiting_for".to_owned(), format!("{kind} {who}"));
             parameters.insert("next_step".to_owned(), next_step);

@@ -10,15 +10,15 @@ use super::decide::{Decision, most_allowed};
 use super::leave::Leave;
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Approval, Case, Phase, Purpose};
+use super::state::{Approval, Case, Phase, Plan};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::facts::Facts;
 use crate::finding::Attr;
 use crate::metrics::{ApprovalOutcome, Observation};
-use crate::policy::Ceiling;
+use crate::policy::{Ceiling, Signs};
 use crate::time::{EventTime, Span};
-use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
+use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback};
 
 impl Case {
     pub(super) fn ask_approval(&mut self, decision: &Decision, step: &mut Step<'_>) {
@@ -35,10 +35,17 @@ impl Case {
             }
             Leave::None => "may it be done?".to_owned(),
         };
+        let plan = self.take_plan(chosen);
+        if ask.signs == Signs::Plan && plan.is_none() {
+            return self.ask_plan(chosen, step);
+        }
         let expires = step.now.plus(ask.expires);
+        let signed = plan.as_ref().and_then(|plan| plan.digest.as_deref());
         let approval = Approval {
             rule: ask.rule.clone(),
-            digest: chosen.digest.clone(),
+            digest: signed.map_or_else(|| chosen.digest.clone(), |plan| Plan::signed_digest(&chosen.digest, plan)),
+            chosen: chosen.digest.clone(),
+            plan,
             action: chosen.action.clone(),
             target: chosen.target.clone(),
             asked: ask.asked.clone(),
@@ -64,6 +71,13 @@ impl Case {
         let mut parameters = BTreeMap::new();
         parameters.insert("need".to_owned(), approval.need.to_string());
         parameters.insert("expires".to_owned(), approval.expires.to_string());
+        let plan = approval.plan.as_ref();
+        for (name, value) in [("plan", plan.and_then(|p| p.text.clone())), ("plan_digest", plan.and_then(|p| p.digest.clone()))] {
+            parameters.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        if let Some(links) = plan.map(|p| p.evidence.join(" ")).filter(|links| !links.is_empty()) {
+            parameters.insert("plan_links".to_owned(), links);
+        }
         let order = Order {
             kind: ActionKind::Approve,
             purpose: Purpose::Act,
@@ -114,7 +128,7 @@ impl Case {
         step.noted(self, "approved", vec![reason("approved", format!("by {}", approval.given.join(", ")))]);
         let rule = step.rules.policy.actions.get(&approval.action);
         let asked = rule.map(|rule| chosen(&approval.action, rule, approval.target.clone()));
-        let asked = asked.filter(|chosen| chosen.digest == approval.digest);
+        let asked = asked.filter(|chosen| chosen.digest == approval.chosen);
         let facts = Facts { finding: &self.lead, context: &self.context };
         let allowed = most_allowed(step.rules, step.site.ceiling, &facts) >= Ceiling::Approve;
         self.granted = Some(approval);
@@ -245,6 +259,7 @@ impl Case {
     /// Takes the request back because it is moot. An approval that was given before is moot as well, where the case
     /// itself is: the caller sees to that.
     pub(super) fn drop_approval(&mut self, why: &str, step: &mut Step<'_>) {
+        self.drop_plan(why, step);
         if let Some(approval) = self.approval.take() {
             self.withdraw(|c| c.command_id == approval.command_id, why, step);
         }

@@ -51,7 +51,7 @@ impl Case {
 
     /// Something that changes the world was sent, and isn't answered or withdrawn yet.
     pub(super) fn has_enforcement_out(&self) -> bool {
-        self.commands.iter().any(|c| c.enforces() && c.state == CommandState::Sent)
+        self.commands.iter().any(|c| c.acts() && c.state == CommandState::Sent)
     }
 
     fn owner_id(&self) -> SmolStr {
@@ -80,6 +80,11 @@ impl Case {
                     who,
                     "the budget answers within a minute, else an approver is asked".to_owned(),
                 )
+            }
+            Phase::AwaitingPlan => {
+                let asked = self.plan.as_ref().and_then(|p| self.commands.iter().find(|c| c.command_id == p.command_id));
+                let who = asked.map_or_else(|| self.owner_id(), |c| c.responder.clone());
+                (BottleneckKind::Executor, who, "say what the action would change".to_owned())
             }
             Phase::AwaitingApproval => {
                 let (who, step) = self.approval.as_ref().map_or_else(

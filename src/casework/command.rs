@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-use super::state::{Case, Command, CommandState, Purpose};
+use super::state::{Case, Command, CommandState};
 use super::step::Step;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::policy::OpenC2Verb;
 use crate::time::{Span, WallTime};
-use crate::wire::{Action, ActionKind, OpenC2, Target};
+use crate::wire::{Action, ActionKind, OpenC2, Purpose, Target};
 
 /// Namespace of command ids: UUIDv5 of the URL namespace and `shutter:command`.
 const COMMANDS: Uuid = Uuid::from_u128(0x5f0a_4d7e_1d5b_5c0e_9a51_7b0a_3c86_91d2);
@@ -73,6 +73,7 @@ impl Case {
             command_id: command_id.clone(),
             tenant: self.tenant.clone(),
             kind: order.kind,
+            purpose: order.purpose,
             case_uid: self.uid,
             generation: self.generation,
             attempt: self.attempt,
@@ -197,6 +198,7 @@ fn openc2(order: &Order, said: Option<&OpenC2Verb>) -> OpenC2 {
     let verb = match (order.kind, &order.cancel_of) {
         (_, Some(_)) => "cancel",
         (ActionKind::Verify, _) => "scan",
+        (ActionKind::Enforce, _) if order.purpose == Purpose::Plan => "query",
         (ActionKind::Enforce, _) => said.map_or("set", |s| s.verb.as_str()),
         (ActionKind::Notify, _) => "notify",
         (ActionKind::Approve, _) => "query",

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::chosen::{Chosen, chosen};
+use super::contained::{Containing, containing};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation, Identity};
-use crate::policy::{Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules};
+use crate::policy::{Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules, Signs};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp};
 
@@ -56,12 +57,19 @@ pub struct Argument {
     pub enforcement_on: bool,
     /// Observations before it are backlog: standing cases, no actions.
     pub start_from: Option<EventTime>,
-    /// What the budgets said.
+    /// What the budgets said of the action.
     pub budget: BudgetAnswer,
+    /// What the budgets said of the containment.
+    #[serde(default = "not_asked")]
+    pub contain_budget: BudgetAnswer,
     /// An earlier try of the same generation failed, with its reason: a person takes over.
     pub failed_before: Option<SmolStr>,
     /// Digests of the rules.
     pub rules: RulesStamp,
+}
+
+const fn not_asked() -> BudgetAnswer {
+    BudgetAnswer::NotAsked
 }
 
 /// Who is asked for an approval, and on which terms.
@@ -73,6 +81,8 @@ pub struct Ask {
     pub asked: Vec<SmolStr>,
     /// How many must.
     pub need: u32,
+    /// What they sign.
+    pub signs: Signs,
     /// Time between reminders.
     pub remind: Option<Span>,
     /// Time until silence is an answer.
@@ -94,6 +104,8 @@ pub struct Decision {
     pub risk: SmolStr,
     /// Owner.
     pub owner: Option<OwnerRef>,
+    /// What buys time, at once.
+    pub contain: Containing,
     /// The action of the path.
     pub act: Option<Chosen>,
     /// Other actions that go out at once.
@@ -153,20 +165,22 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     if !argument.enforcement_on {
         weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
     }
-    let budgets = weighing.budgets(policy, chosen.as_ref(), argument, &facts);
+    let budgets = weighing.budgets(policy, chosen.as_ref(), argument, &argument.budget, &facts);
     weighing.ceilings(policy, argument.ceiling, &facts);
     let standing = weighing.backlog(argument);
     // Last: whoever was demoted to approve by any of the above must have somebody to ask.
     let ask = weighing.ask(rules, playbook, owner.as_ref());
-    weighing.finish(policy, playbook, risk, owner, chosen, ask, budgets, standing)
+    let contain = containing(policy, playbook, argument, &facts, owner.as_ref());
+    contain.reason().into_iter().for_each(|(code, text)| weighing.reason(code, text));
+    weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing)
 }
 
 /// The path so far and what was said for it; it only ever becomes more careful.
-struct Weighing {
-    path: CasePath,
+pub(super) struct Weighing {
+    pub path: CasePath,
     wanted: CasePath,
     grounds: Vec<SmolStr>,
-    reasons: Vec<Reason>,
+    pub reasons: Vec<Reason>,
     matched: Vec<MatchedRule>,
     facts: BTreeMap<String, String>,
 }
@@ -223,6 +237,18 @@ impl Weighing {
         this
     }
 
+    /// For something that would be done unasked, whatever the path is.
+    pub fn unasked() -> Self {
+        Self {
+            path: CasePath::Enforce,
+            wanted: CasePath::Enforce,
+            grounds: Vec::new(),
+            reasons: Vec::new(),
+            matched: Vec::new(),
+            facts: BTreeMap::new(),
+        }
+    }
+
     fn matched(&mut self, kind: &'static str, id: &SmolStr) {
         self.matched.push(MatchedRule { kind: SmolStr::new_static(kind), id: id.clone() });
     }
@@ -231,7 +257,7 @@ impl Weighing {
         self.reasons.push(Reason { code: SmolStr::new_static(code), text });
     }
 
-    fn at_most(&mut self, most: CasePath, code: &'static str, text: String) {
+    pub fn at_most(&mut self, most: CasePath, code: &'static str, text: String) {
         if boldness(self.path) > boldness(most) {
             self.path = most;
             self.grounds.push(SmolStr::new_static(code));
@@ -273,7 +299,7 @@ impl Weighing {
     }
 
     /// Missing context: one step more careful, however much is missing.
-    fn context(&mut self, facts: &Facts<'_>, owner: Option<&OwnerRef>) {
+    pub fn context(&mut self, facts: &Facts<'_>, owner: Option<&OwnerRef>) {
         let mut missing = Vec::new();
         match owner {
             None => missing.push("no owner".to_owned()),
@@ -295,7 +321,7 @@ impl Weighing {
         }
     }
 
-    fn age(&mut self, argument: &Argument, playbook: Option<&Playbook>, greatest: Span) {
+    pub fn age(&mut self, argument: &Argument, playbook: Option<&Playbook>, greatest: Span) {
         let now = argument.now.as_event();
         let age = now.since(argument.detected_at);
         if age > greatest {
@@ -313,15 +339,16 @@ impl Weighing {
         }
     }
 
-    fn budgets(
+    pub fn budgets(
         &mut self,
         policy: &Policy,
         chosen: Option<&Chosen>,
         argument: &Argument,
+        answer: &BudgetAnswer,
         facts: &Facts<'_>,
     ) -> Vec<BudgetAsk> {
         let (CasePath::Enforce, Some(chosen)) = (self.path, chosen) else { return Vec::new() };
-        if let BudgetAnswer::Denied(id) = &argument.budget {
+        if let BudgetAnswer::Denied(id) = answer {
             self.matched("budget", id);
             self.at_most(CasePath::Approve, "budget_spent", format!("budget {id} is spent"));
             return Vec::new();
@@ -335,7 +362,7 @@ impl Weighing {
                 );
                 Vec::new()
             }
-            Ok(_) if argument.budget == BudgetAnswer::Granted(chosen.digest.clone()) => Vec::new(),
+            Ok(_) if *answer == BudgetAnswer::Granted(chosen.digest.clone()) => Vec::new(),
             Ok(asked) => asked
                 .into_iter()
                 .map(|(rule, scope)| BudgetAsk {
@@ -375,6 +402,7 @@ impl Weighing {
             rule: rule.id.clone(),
             asked,
             need: rule.need,
+            signs: playbook.and_then(|p| p.act.as_ref()).map_or(Signs::Action, |act| act.signs),
             remind: rule.remind,
             expires: rule.expires,
             if_silent: rule.if_silent.as_ref().and_then(resolve),
@@ -383,7 +411,7 @@ impl Weighing {
     }
 
     /// The lowest of policy, run configuration and protection wins over everything.
-    fn ceilings(&mut self, policy: &Policy, run: Ceiling, facts: &Facts<'_>) {
+    pub fn ceilings(&mut self, policy: &Policy, run: Ceiling, facts: &Facts<'_>) {
         let policy_most = most_under(policy.ceiling);
         self.at_most(policy_most, "ceiling", format!("the policy's ceiling is {policy_most}"));
         let run_most = most_under(run);
@@ -395,7 +423,7 @@ impl Weighing {
         }
     }
 
-    fn backlog(&mut self, argument: &Argument) -> bool {
+    pub fn backlog(&mut self, argument: &Argument) -> bool {
         let standing = argument.start_from.is_some_and(|from| argument.last_observed.is_surely_before(from));
         if standing {
             self.at_most(
@@ -414,6 +442,7 @@ impl Weighing {
         playbook: Option<&Playbook>,
         risk: Option<&RiskClass>,
         owner: Option<OwnerRef>,
+        contain: Containing,
         chosen: Option<Chosen>,
         ask: Option<Ask>,
         budgets: Vec<BudgetAsk>,
@@ -437,6 +466,7 @@ impl Weighing {
             playbook: playbook.map_or(DEFAULT, |p| p.id.clone()),
             risk: risk.map_or(DEFAULT, |r| r.id.clone()),
             owner,
+            contain,
             act: chosen.filter(|_| acts),
             also: playbook.map(|p| p.also.clone()).unwrap_or_default(),
             ask: ask.filter(|_| self.path == CasePath::Approve),

@@ -4,13 +4,13 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Fix, Phase, Purpose};
+use super::state::{Case, CommandState, Fix, Phase};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, ActorKind, SignedFeedback};
+use crate::wire::{ActionKind, ActorKind, Purpose, SignedFeedback};
 
 impl Case {
     /// Executed, failed or cancelled, for one command of this generation.
@@ -27,7 +27,10 @@ impl Case {
             .iter_mut()
             .find(|c| c.command_id == id && c.generation == generation)
             .ok_or_else(|| Refusal::UnknownCommand(id.clone()))?;
-        if !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown) {
+        let by_hand = command.purpose == Purpose::Undo && command.state == CommandState::Failed;
+        if !by_hand
+            && !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown)
+        {
             return Err(Refusal::AnsweredBefore(command.state));
         }
         if command.kind == ActionKind::Approve && command.responder != said.actor.id {
@@ -48,9 +51,13 @@ impl Case {
         let (responder, action) = (command.responder.clone(), command.action.clone());
         let detail = said.feedback.reason.as_deref().or(said.feedback.reference.as_deref()).unwrap_or_default();
         step.tell(self, format!("{action}: {state} {detail}").trim_end());
-        if command.purpose == Purpose::Undo {
-            self.undo_ended(&command, detail, step);
-            return Ok(());
+        match command.purpose {
+            Purpose::Undo => return Ok(self.undo_ended(&command, detail, step)),
+            Purpose::Contain => {
+                return Ok(self.containment_answered(&command, last_observed(findings), detail, step));
+            }
+            Purpose::Plan => return Ok(self.no_plan(&command, detail, step)),
+            Purpose::Act => {}
         }
         match (kind, state) {
             (ActionKind::Enforce, CommandState::Executed) => {
@@ -70,7 +77,7 @@ impl Case {
             (ActionKind::Enforce, CommandState::Cancelled)
                 if self.phase == Phase::AwaitingExecutor && withdrawn && said.actor.id == responder =>
             {
-                self.decide_anew(last_observed(findings), step);
+                self.decide_anew("what was sent was withdrawn in time", last_observed(findings), step);
             }
             (ActionKind::Enforce, CommandState::Cancelled) if self.phase == Phase::AwaitingExecutor => {
                 let text = format!("{action} was withdrawn; a person takes over");
@@ -154,7 +161,7 @@ impl Case {
     }
 
     /// No answer in time: the action may have happened or not. Verify, never resend.
-    pub(super) fn command_silent(&mut self, command_id: &str, step: &mut Step<'_>) {
+    pub(super) fn command_silent(&mut self, command_id: &str, findings: &Findings, step: &mut Step<'_>) {
         let Some(command) = self.commands.iter_mut().find(|c| c.command_id == command_id) else { return };
         let withdrawn = command.state == CommandState::Cancelling;
         let earlier = command.generation != self.generation;
@@ -169,9 +176,11 @@ impl Case {
             "outcome_unknown",
             vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
         );
-        if command.purpose == Purpose::Undo {
-            self.undo_ended(&command, "", step);
-            return;
+        match command.purpose {
+            Purpose::Undo => return self.undo_ended(&command, "", step),
+            Purpose::Contain => return self.containment_answered(&command, last_observed(findings), "", step),
+            Purpose::Plan => return self.no_plan(&command, "", step),
+            Purpose::Act => {}
         }
         match kind {
             // The end of a case stands; what a withdrawn command did, a newer observation will show. A gate is

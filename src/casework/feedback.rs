@@ -4,14 +4,14 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Phase, Purpose};
+use super::state::{Case, CommandState, Phase};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use super::verification::Looked;
 use crate::ids::Identity;
 use crate::limits;
 use crate::metrics::{Answer, Observation};
-use crate::wire::{ActorKind, FeedbackKind, SignedFeedback};
+use crate::wire::{ActorKind, FeedbackKind, Purpose, SignedFeedback};
 
 impl Case {
     /// Takes one answer.
@@ -67,9 +67,10 @@ impl Case {
                 if self.phase.is_open() {
                     self.command_answered(said, findings, step)
                 } else {
-                    self.late_answer(said, step)
+                    self.late_answer(said, findings, step)
                 }
             }
+            FeedbackKind::Planned => self.planned(said, findings, step),
             FeedbackKind::Repaired => self.repaired(said, step),
             FeedbackKind::Verified => self.verified(said, findings, step),
             FeedbackKind::VerificationFailed => self.failed_to_verify(said, findings, step),
@@ -156,10 +157,16 @@ impl Case {
     }
 
     /// A responder's answer after the end: kept for the record.
-    fn late_answer(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
+    fn late_answer(
+        &mut self,
+        said: &SignedFeedback,
+        findings: &Findings,
+        step: &mut Step<'_>,
+    ) -> Result<(), Refusal> {
         let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
         let command = self.commands.iter_mut().find(|c| c.command_id == id).ok_or(Refusal::UnknownCommand(id))?;
-        if !command.is_out() && command.state != CommandState::Unknown {
+        let by_hand = command.purpose == Purpose::Undo && command.state == CommandState::Failed;
+        if !by_hand && !command.is_out() && command.state != CommandState::Unknown {
             return Err(Refusal::AnsweredBefore(command.state));
         }
         if said.feedback.reference.is_some() {
@@ -167,17 +174,21 @@ impl Case {
         }
         let (action, enforces) = (command.action.clone(), command.enforces());
         let kind = said.feedback.kind;
-        let told = command.purpose == Purpose::Undo && command.state == CommandState::Unknown;
-        if command.is_out() {
+        if command.is_out() || command.purpose != Purpose::Act {
             command.answer_by = None;
             command.actor = Some(said.actor.clone());
             command.state = CommandState::of_answer(kind);
         }
-        let undo = (command.purpose == Purpose::Undo && !told).then(|| command.clone());
+        let command = command.clone();
         step.tell(self, format!("{action}: {kind}, after the end"));
-        if let Some(undo) = undo {
-            self.undo_ended(&undo, said.feedback.reason.as_deref().unwrap_or_default(), step);
-            return Ok(());
+        let detail = said.feedback.reason.as_deref().unwrap_or_default();
+        match command.purpose {
+            Purpose::Undo => return Ok(self.undo_ended(&command, detail, step)),
+            Purpose::Contain => {
+                return Ok(self.containment_answered(&command, last_observed(findings), detail, step));
+            }
+            Purpose::Plan => return Ok(()),
+            Purpose::Act => {}
         }
         step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);
         if enforces {

@@ -67,7 +67,7 @@ impl Case {
 }
 
 fn against(granted: &Approval, decision: &Decision, step: &Step<'_>) -> Option<String> {
-    if decision.act.as_ref().is_none_or(|chosen| chosen.digest != granted.digest) {
+    if decision.act.as_ref().is_none_or(|chosen| chosen.digest != granted.chosen) {
         return Some("what is to be done has changed".to_owned());
     }
     if let Some(why) = unforeseen(granted, decision) {

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{ActionKind, Deadlines, RulesStamp};
+use crate::wire::{ActionKind, Deadlines, Purpose, RulesStamp};
 
 impl Case {
     /// A case that nothing has been decided about.
@@ -68,7 +68,11 @@ impl Case {
             granted: None,
             terms: VerifyTerms::default(),
             verification: None,
+            plan: None,
             budget: None,
+            containment: None,
+            contained_at: None,
+            contained_no_more: None,
             escalation: None,
             withheld: None,
             standing: false,
@@ -95,8 +99,10 @@ impl Case {
         step.tell(self, format!("reopened, generation {}: {why}", self.generation));
         let generation = self.generation;
         let standing = |c: &Command| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing);
+        let keeps = self.containment.is_some();
         self.commands.retain(|c| {
-            c.is_out() && c.kind == ActionKind::Enforce
+            c.is_out() && c.kind == ActionKind::Enforce && c.purpose != Purpose::Plan
+                || c.purpose == Purpose::Contain && keeps
                 // A gate that couldn't be opened at closing.
                 || matches!(c.state, CommandState::Executed | CommandState::Unknown) && standing(c)
                 || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
@@ -163,7 +169,10 @@ impl Case {
         self.approval = None;
         self.granted = None;
         self.verification = None;
+        self.plan = None;
         self.budget = None;
+        self.contained_at = None;
+        self.contained_no_more = None;
         self.escalation = None;
         self.withheld = None;
         self.standing = false;
@@ -183,7 +192,7 @@ impl Case {
         self.note_backfill(step);
     }
 
-    fn argument(&self, last_observed: EventTime, budget: BudgetAnswer, step: &Step<'_>) -> Argument {
+    pub(super) fn argument(&self, last_observed: EventTime, budget: BudgetAnswer, step: &Step<'_>) -> Argument {
         Argument {
             uid: self.uid,
             tenant: self.tenant.clone(),
@@ -198,6 +207,7 @@ impl Case {
             enforcement_on: step.enforcement == Enforcement::On,
             start_from: step.site.start_from,
             budget,
+            contain_budget: BudgetAnswer::NotAsked,
             failed_before: self.failed_before.clone(),
             rules: step.rules.stamp(),
         }
@@ -238,6 +248,7 @@ impl Case {
             self.withheld.clone_from(&decision.withheld);
         }
         if self.keeps_its_course(&decision, step) {
+            self.review_containment(&decision, step);
             return;
         }
         step.tell(self, format!("decided again, now {}: {why}", decision.path));
@@ -247,17 +258,21 @@ impl Case {
             // What is out may have happened: withdraw it and wait for the answer, then go on from there.
             self.withdraw(Command::enforces, why, step);
             self.granted = None;
+            self.review_containment(&decision, step);
             return;
         }
         self.follow(decision, step);
     }
 
-    /// What was sent was taken back in time, as who would have done it says: decided as if it had never been sent.
-    pub(super) fn decide_anew(&mut self, last_observed: EventTime, step: &mut Step<'_>) {
+    /// Nothing of the last decision runs any more: what was sent was taken back in time, or its plan is there.
+    pub(super) fn decide_anew(&mut self, why: &str, last_observed: EventTime, step: &mut Step<'_>) {
         let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
         self.take_over(&decision, step);
-        step.tell(self, format!("decided again, now {}: what was sent was withdrawn in time", decision.path));
+        step.tell(self, format!("decided again, now {}: {why}", decision.path));
         self.follow(decision, step);
+        if self.phase != Phase::AwaitingPlan {
+            self.plan = None;
+        }
     }
 
     /// Whether what runs is what would be decided now.
@@ -269,10 +284,14 @@ impl Case {
             Phase::AwaitingOwner => {
                 matches!(decision.path, CasePath::Ticket | CasePath::Observe) || decision.path == self.path
             }
+            Phase::AwaitingPlan => {
+                matches!(decision.path, CasePath::Approve | CasePath::Enforce)
+                    && self.plan.as_ref().map(|plan| &plan.of) == digest
+            }
             // What people were asked, nobody takes out of their hands: only to be more careful.
             Phase::AwaitingApproval => {
                 matches!(decision.path, CasePath::Approve | CasePath::Enforce)
-                    && self.approval.as_ref().map(|a| &a.digest) == digest
+                    && self.approval.as_ref().map(|a| &a.chosen) == digest
             }
             Phase::AwaitingBudget => {
                 let asked = |wait: &super::state::BudgetWait| {
@@ -332,6 +351,7 @@ impl Case {
         self.return_budgets(step);
         self.withdraw(Command::enforces, "verified", step);
         self.take_back_standing("the case is closed", step);
+        self.end_containment("the case is closed", step);
         self.escalation = None;
         self.withheld = None;
         self.closed_at = Some(step.now);
@@ -363,16 +383,22 @@ impl Case {
         let text = "this case made the program stumble (a defect of ours): report it, then assign the case";
         self.approval = None;
         self.granted = None;
+        self.plan = None;
         self.verification = None;
         self.budget = None;
         self.escalation = None;
         self.deadlines = Deadlines::default();
         // Nobody would miss its answer any more, and the kill switch passes a held case by.
-        let waits = |c: &Command| c.enforces() || matches!(c.kind, ActionKind::Approve | ActionKind::Verify);
+        let waits = |c: &Command| {
+            c.enforces()
+                || c.purpose == Purpose::Plan
+                || matches!(c.kind, ActionKind::Approve | ActionKind::Verify)
+        };
         self.withdraw(waits, "its case is quarantined", step);
         for command in &mut self.commands {
             command.answer_by = None;
         }
+        self.freeze_containment(step);
         self.withheld = Some(text.to_owned());
         step.enter(self, Phase::Held);
         step.tell(self, "quarantined");
@@ -385,6 +411,8 @@ impl Case {
     /// When a closed case may be forgotten.
     pub(super) fn forget_at(&self, within: Span) -> Option<WallTime> {
         match self.phase {
+            // Not while something that buys time still has to be taken back.
+            _ if self.containment.is_some() => None,
             Phase::ClosedVerified => self.closed_at.map(|at| at.plus(within)),
             Phase::Stub => Some(self.opened_at.plus(within)),
             _ => None,

@@ -269,6 +269,11 @@ impl Casework {
             return;
         };
         let stood = case.waiting_now();
+        if case.containment_budget(message, findings, &mut step) {
+            case.settle(stood, &mut step);
+            self.set_timer(&uid);
+            return;
+        }
         let asked = case
             .budget
             .as_mut()

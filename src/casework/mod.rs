@@ -11,6 +11,8 @@
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `leave` | an approval that waits for enforcement |
+//! | `contained`, `containment` | whether a control buys time; its lease, renewal and end |
+//! | `plan` | what a responder says its action would change, for whoever approves it |
 //! | `undo` | taking back what was done |
 //! | `acknowledgement` | who looks after it; what stops escalation |
 //! | `feedback`, `refusal` | who may say what; why not |
@@ -26,6 +28,8 @@ mod bottleneck;
 mod budget;
 mod chosen;
 mod command;
+mod contained;
+mod containment;
 mod decide;
 mod escalation;
 mod execution;
@@ -35,6 +39,7 @@ mod lead;
 mod leave;
 mod lifecycle;
 mod machine;
+mod plan;
 mod refusal;
 mod sla;
 mod state;
@@ -48,12 +53,13 @@ mod undo;
 mod verification;
 mod view;
 
+pub use contained::{Containing, Wanted};
 pub use decide::{Argument, BudgetAnswer, Decision, decide};
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
     Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep,
-    FindingState, Fix, Grant, Phase, Purpose, RulesState, Verification, VerifyTerms,
+    Containment, ContainmentState, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};

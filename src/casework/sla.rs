@@ -159,8 +159,15 @@ impl Case {
             self.first_action_at = Some(step.now);
             let from = self.assigned_at.unwrap_or(self.opened_at);
             self.stage(Stage::AssignedToFirstAction, step.now.since(from), step);
-            self.stage(Stage::DetectedToContained, self.since_detected(step.now), step);
+            if self.contained_at.is_none() {
+                self.stage_contained(step);
+            }
         }
+    }
+
+    /// A containment holds, or the action itself was done first.
+    pub(super) fn stage_contained(&self, step: &mut Step<'_>) {
+        self.stage(Stage::DetectedToContained, self.since_detected(step.now), step);
     }
 
     pub(super) fn stage_closed(&self, step: &mut Step<'_>) {

@@ -11,10 +11,10 @@ use smol_str::SmolStr;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
-use crate::policy::Ceiling;
+use crate::policy::{AtEnd, Ceiling};
 use crate::time::{EventTime, WallTime};
 use crate::wire::{
-    ActionKind, Actor, Bottleneck, Deadlines, FeedbackKind, OwnerRef, RulesStamp, Target, TimelineEntry,
+    ActionKind, Actor, Bottleneck, Deadlines, FeedbackKind, OwnerRef, Purpose, RulesStamp, Target, TimelineEntry,
 };
 
 vocabulary! {
@@ -24,7 +24,8 @@ vocabulary! {
     ///              ┌─► observing ◄─ ceiling, backlog
     ///              ├─► awaiting_budget ─┬─► awaiting_executor ─┐ executed, unknown
     ///  open ─ decide ─► awaiting_approval ┘                      ▼
-    ///    ▲         └─► awaiting_owner ───────────────► awaiting_verification
+    ///    ▲         │    ▲ awaiting_plan               awaiting_verification
+    ///    │         └─► awaiting_owner ───────────────►    │
     ///    │                  ▲      repaired (a claim)      │            │
     ///    │                  └──────────────────────────────┘ failed     ▼ evidence, not by the fixer
     ///    └───────────────── seen again, generation + 1 ──────── closed_verified
@@ -35,6 +36,8 @@ vocabulary! {
         Observing = "observing",
         /// Asked budgets for leave to enforce.
         AwaitingBudget = "awaiting_budget",
+        /// Asked a responder what its action would change, for whoever approves it.
+        AwaitingPlan = "awaiting_plan",
         /// Asked people.
         AwaitingApproval = "awaiting_approval",
         /// A command is out.
@@ -95,18 +98,6 @@ vocabulary! {
     }
 }
 
-vocabulary! {
-    /// What a command is for.
-    #[derive(Default)]
-    Purpose {
-        /// What the case asks for: its action, its ticket, a question, a look.
-        #[default]
-        Act = "act",
-        /// It takes back what was done.
-        Undo = "undo",
-    }
-}
-
 impl CommandState {
     /// What an answer makes of a command.
     pub(super) const fn of_answer(said: FeedbackKind) -> Self {
@@ -160,6 +151,11 @@ impl Command {
         self.kind == ActionKind::Enforce && self.purpose == Purpose::Act
     }
 
+    /// Whether it changes something in the world now, for its case or to buy time.
+    pub fn acts(&self) -> bool {
+        self.kind == ActionKind::Enforce && matches!(self.purpose, Purpose::Act | Purpose::Contain)
+    }
+
     /// Whether an answer may still change what we know of it.
     pub fn is_out(&self) -> bool {
         matches!(self.state, CommandState::Sent | CommandState::Cancelling)
@@ -171,8 +167,12 @@ impl Command {
 pub struct Approval {
     /// Rule of the policy.
     pub rule: SmolStr,
-    /// Digest of what is approved.
+    /// Digest of what is signed: of the action, or of the action and its plan.
     pub digest: String,
+    /// Digest of the action.
+    pub chosen: String,
+    /// What it would change, where that is signed too.
+    pub plan: Option<Plan>,
     /// Action that follows.
     pub action: SmolStr,
     /// Its target.
@@ -203,6 +203,88 @@ pub struct Approval {
     pub playbook: SmolStr,
     /// What had made the playbook's enforcement a question (`budget_spent`, `too_old` …); a yes covers these and no others.
     pub grounds: Vec<SmolStr>,
+}
+
+/// What a responder says that its action would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Command that asks for it.
+    pub command_id: String,
+    /// Digest of the action that it is for.
+    pub of: String,
+    /// SHA-256 of the plan, in hex; none while it is asked for.
+    pub digest: Option<String>,
+    /// The plan, or what it is about.
+    pub text: Option<String>,
+    /// Where the whole of it stands.
+    pub evidence: Vec<String>,
+}
+
+vocabulary! {
+    /// Where a containment stands.
+    ///
+    /// ```text
+    ///   asking ─ granted ─► sent ─ executed ─► holding ─┬─ lease over ─► renewed, escalated
+    ///     │ denied           │ │ silence         ▲      └─ closed, repaired … ─► releasing ─ executed ─► over
+    ///     ▼                  │ └─► unknown ──────┘                                   │ failed, silence
+    ///   withheld             └ failed: over, told                                    ▼
+    ///                                                              stuck: told at every lease
+    /// ```
+    ContainmentState {
+        /// Asked budgets for leave.
+        Asking = "asking",
+        /// A command is out.
+        Sent = "sent",
+        /// The responder says that it holds.
+        Holding = "holding",
+        /// No answer: it may hold.
+        Unknown = "unknown",
+        /// Withdrawn; the responder may still answer.
+        Withdrawing = "withdrawing",
+        /// The command that takes it back is out.
+        Releasing = "releasing",
+        /// It could not be taken back, or nobody knows: people have to.
+        Stuck = "stuck",
+    }
+}
+
+/// A control that buys time. Keeps the terms it began under, whatever a reload says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Containment {
+    /// Playbook that wants it.
+    pub playbook: SmolStr,
+    /// Policy's name of the action.
+    pub action: SmolStr,
+    /// Who carries it out, and takes it back.
+    pub responder: SmolStr,
+    /// What takes it back.
+    pub undo: Option<SmolStr>,
+    /// What it acts on.
+    pub target: Target,
+    /// Digest over action, target and responder.
+    pub digest: String,
+    /// Milliseconds the responder has.
+    pub answer_within_ms: i64,
+    /// Where it stands.
+    pub state: ContainmentState,
+    /// Who owned the case when it began.
+    pub owner: Option<SmolStr>,
+    /// When it was wanted first.
+    pub begun_at: WallTime,
+    /// Milliseconds of one lease.
+    pub lease_ms: i64,
+    /// When the lease is over; none before it holds, and while it is taken back.
+    pub lease_until: Option<WallTime>,
+    /// How often it is still renewed by itself.
+    pub renewals_left: u32,
+    /// What follows then.
+    pub at_end: AtEnd,
+    /// The command that began it; empty before one was sent.
+    pub command_id: String,
+    /// Renewal that is out.
+    pub renewal_id: Option<String>,
+    /// Budgets asked for it.
+    pub budget: Option<BudgetWait>,
 }
 
 /// How a case is to be verified, as the playbook said when it decided.
@@ -390,8 +472,16 @@ pub struct Case {
     pub terms: VerifyTerms,
     /// Verification under way.
     pub verification: Option<Verification>,
+    /// Plan under way, or made and not yet asked about.
+    pub plan: Option<Plan>,
     /// Budgets asked.
     pub budget: Option<BudgetWait>,
+    /// Control that buys time.
+    pub containment: Option<Containment>,
+    /// When the exposure was contained, in this generation.
+    pub contained_at: Option<WallTime>,
+    /// Why it isn't contained again in this generation.
+    pub contained_no_more: Option<SmolStr>,
     /// Escalation under way.
     pub escalation: Option<Escalation>,
     /// Why it is observed, held, or waits for an operator; for the bottleneck.

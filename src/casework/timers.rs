@@ -11,11 +11,13 @@ use crate::time::{Span, WallTime};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     Budget,
+    ContainBudget,
     Answer(String),
     ApprovalRemind,
     ApprovalExpires,
     VerifyAgain,
     VerifyDeadline,
+    Lease,
     Sla(SlaTarget),
     Escalate,
     Review,
@@ -29,11 +31,13 @@ impl Timer {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Budget => "timer:budget",
+            Self::ContainBudget => "timer:contain_budget",
             Self::Answer(_) => "timer:answer",
             Self::ApprovalRemind => "timer:approval_remind",
             Self::ApprovalExpires => "timer:approval_expires",
             Self::VerifyAgain => "timer:verify_again",
             Self::VerifyDeadline => "timer:verify_deadline",
+            Self::Lease => "timer:lease",
             Self::Sla(SlaTarget::Acknowledge) => "timer:acknowledge",
             Self::Sla(SlaTarget::Contain) => "timer:contain",
             Self::Sla(SlaTarget::Remediate) => "timer:remediate",
@@ -57,6 +61,7 @@ impl Case {
             }
         };
         offer(self.forget_at(forget_after), Timer::Forget);
+        offer(self.next_lease(), Timer::Lease);
         for command in self.commands.iter().filter(|c| c.is_out()) {
             // The answer to a request for approval or verification has its own deadline.
             if !matches!(command.kind, crate::wire::ActionKind::Approve | crate::wire::ActionKind::Verify) {
@@ -65,6 +70,8 @@ impl Case {
         }
         if self.phase.is_open() {
             offer(self.budget.as_ref().map(|b| b.not_after), Timer::Budget);
+            let contain = self.containment.as_ref().and_then(|c| c.budget.as_ref());
+            offer(contain.map(|b| b.not_after), Timer::ContainBudget);
             if let Some(approval) = &self.approval {
                 offer(approval.remind_at, Timer::ApprovalRemind);
                 offer(Some(approval.expires), Timer::ApprovalExpires);
@@ -95,7 +102,9 @@ impl Case {
                 step.observe(Observation::Budget { outcome: BudgetOutcome::Unanswered });
                 self.budgets_answered(last_observed(findings), Some(denied), step);
             }
-            Timer::Answer(command_id) => self.command_silent(command_id, step),
+            Timer::ContainBudget => self.containment_unasked(step),
+            Timer::Lease => self.lease_over(step),
+            Timer::Answer(command_id) => self.command_silent(command_id, findings, step),
             Timer::ApprovalRemind => self.remind_approvers(step),
             Timer::ApprovalExpires => self.approval_silent(step),
             Timer::VerifyAgain => self.send_verification(step),

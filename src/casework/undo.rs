@@ -7,18 +7,19 @@ use smol_str::SmolStr;
 use super::chosen::{Chosen, chosen};
 use super::command::Order;
 use super::decide::most_allowed;
-use super::state::{Case, Command, CommandState, Purpose};
+use super::state::{Case, Command, CommandState, Containment};
 use super::step::{Enforcement, Step, reason};
 use super::verification::Evidence;
 use crate::facts::Facts;
 use crate::ids::Generation;
 use crate::metrics::{Observation, Opening};
 use crate::policy::{ActionRule, Ceiling};
-use crate::wire::{ActionKind, Target};
+use crate::time::Span;
+use crate::wire::{ActionKind, Purpose, Target};
 
 /// What became of taking an action back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Undo {
+pub(super) enum Undo {
     /// A command is on its way.
     Sent,
     /// Nothing takes it back, or it may not be sent; people are told.
@@ -36,6 +37,7 @@ impl Case {
     /// Takes back what was done, or may have been, and fits; what was done twice, once.
     fn take_back(&mut self, fits: impl Fn(&Command) -> bool, why: &str, step: &mut Step<'_>) {
         let done = |c: &Command| matches!(c.state, CommandState::Executed | CommandState::Unknown);
+        // A containment keeps its lease, and is taken back by its own rules.
         let fits = |c: &Command| c.enforces() && done(c) && fits(c);
         let mut taken_back: Vec<(SmolStr, Target)> = Vec::new();
         for (action, target) in self.commands.iter().filter(|c| fits(c)).map(|c| (c.action.clone(), c.target.clone())) {
@@ -56,8 +58,29 @@ impl Case {
         let Some(done) = step.rules.policy.action(action) else { return Undo::NotSent };
         let Some(undo) = done.undo.clone() else { return Undo::NotSent };
         // The same responder takes it back; the policy need not say so a second time.
-        let plain = ActionRule { id: undo.clone(), undo: None, standing: false, ..done.clone() };
-        let rule = step.rules.policy.action(&undo).unwrap_or(&plain);
+        let (plain_by, within) = (done.by.clone(), done.answer_within);
+        self.send_undo(&undo, &plain_by, within, target, why, step)
+    }
+
+    /// The same, on the terms that it began under: a policy that knows the action no more doesn't leave it standing.
+    pub(super) fn undo_as_begun(&mut self, begun: &Containment, why: &str, step: &mut Step<'_>) -> Undo {
+        let Some(undo) = &begun.undo else { return Undo::NotSent };
+        let within = Span::millis(begun.answer_within_ms);
+        self.send_undo(undo, &begun.responder, within, begun.target.clone(), why, step)
+    }
+
+    fn send_undo(
+        &mut self,
+        undo: &SmolStr,
+        by: &SmolStr,
+        within: Span,
+        target: Target,
+        why: &str,
+        step: &mut Step<'_>,
+    ) -> Undo {
+        let (by, answer_within) = (by.clone(), within);
+        let plain = ActionRule::plain(undo.clone(), by, answer_within);
+        let rule = step.rules.policy.action(undo).unwrap_or(&plain);
         let facts = Facts { finding: &self.lead, context: &self.context };
         let most = most_allowed(step.rules, step.site.ceiling, &facts);
         if step.enforcement == Enforcement::Off || most < Ceiling::Approve {
@@ -69,7 +92,7 @@ impl Case {
             self.send(Order::notice(step.now, "undo_withheld", self.who_undoes(step), text), step);
             return Undo::NotSent;
         }
-        let Chosen { action, responder, target, digest, answer_within, undo } = chosen(&undo, rule, target);
+        let Chosen { action, responder, target, digest, answer_within, undo } = chosen(undo, rule, target);
         let answer_by = step.now.plus(answer_within);
         let order = Order {
             kind: ActionKind::Enforce,
@@ -92,7 +115,7 @@ impl Case {
     }
 
     /// Who has to do by hand what couldn't be taken back.
-    fn who_undoes(&self, step: &Step<'_>) -> Vec<SmolStr> {
+    pub(super) fn who_undoes(&self, step: &Step<'_>) -> Vec<SmolStr> {
         let mut told: Vec<SmolStr> = self.owner.iter().map(|owner| owner.id.clone()).collect();
         told.extend(step.rules.policy.owners.fallback.clone());
         told.dedup();
@@ -102,6 +125,7 @@ impl Case {
     /// What is known of taking an action back. Not done, or not known to be: people are told, and what it was to take
     /// back stands again.
     pub(super) fn undo_ended(&mut self, undo: &Command, detail: &str, step: &mut Step<'_>) {
+        self.release_answered(undo, step.now);
         let stands = match undo.state {
             CommandState::Failed | CommandState::Cancelled => CommandState::Executed,
             CommandState::Unknown => CommandState::Unknown,

@@ -6,11 +6,11 @@ use smol_str::SmolStr;
 
 use super::command::Order;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Fix, Phase, Purpose, Verification};
+use super::state::{Case, CommandState, Fix, Phase, Verification};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{ActionKind, Actor, ActorKind, SignedFeedback};
+use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback};
 
 /// How long a verifier without a time of its own in the policy has.
 const DEFAULT_WITHIN: Span = Span::hours(24);
@@ -185,7 +185,7 @@ impl Case {
         let fixers = self
             .commands
             .iter()
-            .filter(|c| c.enforces() && c.generation == self.generation && c.state != CommandState::Cancelled)
+            .filter(|c| c.acts() && c.generation == self.generation && c.state != CommandState::Cancelled)
             .flat_map(|c| c.actor.iter().map(|a| &a.id).chain(std::iter::once(&c.responder)))
             .chain(self.fix.iter().flat_map(|f| [&f.by.id, &f.responder]))
             .chain(&self.fixers);

@@ -2,10 +2,10 @@
 
 use smol_str::SmolStr;
 
-use super::state::{Case, Command};
+use super::state::{Case, Command, Containment};
 use super::tally::Findings;
 use crate::limits;
-use crate::wire::{CaseView, CommandView};
+use crate::wire::{CaseView, CommandView, ContainmentView};
 
 /// The public view of a case.
 pub fn view(case: &Case, findings: &Findings) -> CaseView {
@@ -39,9 +39,24 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         fingerprints: findings.fingerprints().take(limits::FINDINGS_SHOWN).map(ToString::to_string).collect(),
         evidence: case.lead.evidence.clone(),
         remediation: case.lead.recommended_action.clone(),
+        containment: case.containment.as_ref().map(containment_view),
+        contained_at: case.contained_at,
         commands: case.commands.iter().map(command_view).collect(),
         timeline: case.timeline.clone(),
         policy_digest: case.rules.policy.clone(),
+    }
+}
+
+fn containment_view(containment: &Containment) -> ContainmentView {
+    ContainmentView {
+        action: containment.action.clone(),
+        responder: containment.responder.clone(),
+        state: SmolStr::new_static(containment.state.as_str()),
+        owner: containment.owner.clone(),
+        begun_at: containment.begun_at,
+        lease_until: containment.lease_until,
+        renewals_left: containment.renewals_left,
+        at_end: SmolStr::new_static(containment.at_end.as_str()),
     }
 }
 

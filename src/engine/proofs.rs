@@ -6,7 +6,7 @@ use crate::casework::{Case, CommandState, Enforcement, Outbox, Phase, Site};
 use crate::ids::CaseUid;
 use crate::policy::{Ceiling, Rules};
 use crate::time::WallTime;
-use crate::wire::{Action, ActionKind};
+use crate::wire::{Action, ActionKind, Purpose};
 
 /// What an engine tries at every step, beside doing it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Watch {
                 return Err(format!("{} went out as {} under the ceiling {ceiling}", action.action, action.kind));
             }
             if action.kind == ActionKind::Enforce && action.cancel_of.is_none() {
-                if enforcement == Enforcement::Off {
+                if action.purpose != Purpose::Plan && enforcement == Enforcement::Off {
                     return Err(format!("{} went out while enforcement is off", action.action));
                 }
                 if !out.receipts.iter().any(|r| r.commands.contains(&action.command_id)) {
@@ -61,7 +61,8 @@ impl Watch {
 /// The lowest ceiling under which such an action may go out.
 fn needed(action: &Action) -> Ceiling {
     match action.kind {
-        ActionKind::Enforce if action.path == "enforce" && action.answer_by.is_some() => Ceiling::Enforce,
+        ActionKind::Enforce if action.purpose == Purpose::Contain => Ceiling::Enforce,
+        ActionKind::Enforce if action.path == "enforce" && action.purpose == Purpose::Act => Ceiling::Enforce,
         ActionKind::Enforce | ActionKind::Approve => Ceiling::Approve,
         ActionKind::Ticket | ActionKind::Incident => Ceiling::Ticket,
         ActionKind::Verify | ActionKind::Notify => Ceiling::Observe,
@@ -89,7 +90,7 @@ pub(super) fn case(case: &Case, next: Option<WallTime>, now: WallTime) -> Result
             case.fixers.iter().any(|fixer| fixer == id)
                 || case.fix.as_ref().is_some_and(|fix| fix.by.id == id || fix.responder == id)
                 || case.commands.iter().any(|c| {
-                    c.enforces()
+                    c.acts()
                         && c.generation == case.generation
                         && matches!(c.state, CommandState::Executed | CommandState::TakenBack)
                         && (c.responder == id || c.actor.as_ref().is_some_and(|a| a.id == id))

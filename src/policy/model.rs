@@ -259,7 +259,7 @@ pub struct ActionRule {
     pub undo: Option<SmolStr>,
     /// No answer by then = outcome unknown.
     pub answer_within: Span,
-    /// Whether the approver signs a plan; refused by this version.
+    /// Whether its responder can make a plan first.
     pub plans: bool,
     /// Whether it lasts until the case closes, and is taken back then.
     pub standing: bool,
@@ -269,6 +269,23 @@ pub struct ActionRule {
     pub meanwhile: Option<String>,
     /// In OpenC2's words, where said.
     pub openc2: Option<OpenC2Verb>,
+}
+
+impl ActionRule {
+    /// One of which nothing is known but who does it and how long that takes.
+    pub fn plain(id: SmolStr, by: SmolStr, answer_within: Span) -> Self {
+        Self {
+            id,
+            by,
+            undo: None,
+            answer_within,
+            plans: false,
+            standing: false,
+            irreversible: false,
+            meanwhile: None,
+            openc2: None,
+        }
+    }
 }
 
 /// What an action acts on.
@@ -291,6 +308,44 @@ pub struct Act {
     pub target: TargetSpec,
     /// Only while the last sighting is not older.
     pub if_seen_within: Option<Span>,
+    /// What the approver signs.
+    pub signs: Signs,
+}
+
+/// What an approver signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// Action, target and parameters.
+    Action,
+    /// These, and the plan that the responder makes of them first: what would change.
+    Plan,
+}
+
+vocabulary! {
+    /// What follows when a containment's last lease ends and the risk is still there.
+    AtEnd {
+        /// It holds on, and the risk class's escalation starts, again at every further lease.
+        Escalate = "escalate",
+        /// It is taken back.
+        Release = "release",
+    }
+}
+
+/// A control that buys time until the cause is repaired, always on a lease.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contain {
+    /// Which action.
+    pub action: SmolStr,
+    /// On what.
+    pub target: TargetSpec,
+    /// Not where this matches, nor where it can't be known.
+    pub unless: Option<Predicate>,
+    /// How long it holds.
+    pub lease: Span,
+    /// How often it is renewed by itself.
+    pub renewals: u32,
+    /// What follows then.
+    pub at_end: AtEnd,
 }
 
 vocabulary! {
@@ -339,6 +394,8 @@ pub struct Playbook {
     pub matcher: Predicate,
     /// Default path.
     pub path: Path,
+    /// What is done at once and unasked, to buy time.
+    pub contain: Option<Contain>,
     /// The action.
     pub act: Option<Act>,
     /// Approval, for the path approve and for enforce where it is demoted.
@@ -452,10 +509,13 @@ impl Policy {
     }
 
     fn tags_read(&self) -> BTreeSet<SmolStr> {
+        let contains = || self.playbooks.iter().filter_map(|rule| rule.contain.as_ref());
         let matchers = (self.risk.iter().map(|rule| &rule.matcher))
+            .chain(contains().filter_map(|contain| contain.unless.as_ref()))
             .chain(self.playbooks.iter().map(|rule| &rule.matcher))
             .chain(self.protect.iter().map(|rule| &rule.matcher));
         let targets = self.playbooks.iter().filter_map(|rule| rule.act.as_ref()).map(|act| &act.target);
+        let targets = targets.chain(contains().map(|contain| &contain.target));
         let scopes = self.budgets.iter().filter_map(|rule| match &rule.for_each {
             BudgetScope::Field(field) => Some(field.clone()),
             BudgetScope::Site => None,

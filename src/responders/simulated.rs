@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use crate::policy::Catalog;
 use crate::time::{Span, WallTime};
-use crate::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+use crate::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, Purpose, SignedFeedback};
 
 /// Whoever answers actions.
 pub trait Responder {
@@ -82,11 +83,18 @@ impl Simulated {
         let script = self.script(&action.responder, self.executors);
         let kind = match script.deed {
             Deed::Silent => return None,
+            Deed::Does if action.purpose == Purpose::Plan => FeedbackKind::Planned,
             Deed::Does => FeedbackKind::Executed,
             Deed::Refuses => FeedbackKind::Failed,
         };
         let at = now.plus(script.after);
         let mut said = said(action, kind, at, Actor { id: action.responder.clone(), kind: ActorKind::Executor });
+        if kind == FeedbackKind::Planned {
+            let of = action.parameters.get("plan_of").map(String::as_str).unwrap_or_default();
+            let plan = format!("{of} on {} (simulated)", action.target.canonical());
+            said.feedback.digest = Some(hex::encode(Sha256::digest(plan.as_bytes())));
+            said.feedback.reason = Some(plan);
+        }
         if action.kind == ActionKind::Ticket && kind == FeedbackKind::Executed {
             let number = action.command_id.get(..6).unwrap_or_default();
             said.feedback.reference = Some(format!("SIM-{number}"));

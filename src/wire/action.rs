@@ -27,6 +27,22 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What a command is for.
+    #[derive(Default)]
+    Purpose {
+        /// What the case asks for: its action, its ticket, a question, a look.
+        #[default]
+        Act = "act",
+        /// It buys time, on a lease: `lease_until` in the parameters. Sent again to renew it.
+        Contain = "contain",
+        /// Nothing is to be done: the responder answers `planned` with what `plan_of` would change.
+        Plan = "plan",
+        /// It takes back what was done.
+        Undo = "undo",
+    }
+}
+
 /// Who looks after a case, and how that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerRef {
@@ -87,6 +103,9 @@ pub struct Action {
     pub tenant: SmolStr,
     /// Topic it goes to.
     pub kind: ActionKind,
+    /// What it is for.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// The case.
     pub case_uid: CaseUid,
     /// Its generation.

@@ -86,6 +86,27 @@ pub struct CommandView {
     pub reference: Option<String>,
 }
 
+/// A control that buys time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainmentView {
+    /// Policy's name of the action.
+    pub action: SmolStr,
+    /// Who carries it out, and takes it back.
+    pub responder: SmolStr,
+    /// `asking`, `sent`, `holding`, `unknown`, `withdrawing`, `releasing`, `stuck`.
+    pub state: SmolStr,
+    /// Who owned the case when it began.
+    pub owner: Option<SmolStr>,
+    /// When it was wanted first.
+    pub begun_at: WallTime,
+    /// When its lease is over.
+    pub lease_until: Option<WallTime>,
+    /// How often it is still renewed by itself.
+    pub renewals_left: u32,
+    /// What follows then: `escalate` or `release`.
+    pub at_end: SmolStr,
+}
+
 /// One line of a case's story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
@@ -159,6 +180,10 @@ pub struct CaseView {
     pub evidence: Vec<String>,
     /// What the sources recommend.
     pub remediation: Option<String>,
+    /// What buys time now.
+    pub containment: Option<ContainmentView>,
+    /// When the exposure was contained, in this generation.
+    pub contained_at: Option<WallTime>,
     /// Commands of the case.
     pub commands: Vec<CommandView>,
     /// The last entries of its story.

@@ -22,6 +22,8 @@ vocabulary! {
         Rejected = "rejected",
         /// The command was carried out. A claim, never closure.
         Executed = "executed",
+        /// What the command would change: `digest` is SHA-256 of the plan, which is in `reason` or behind `evidence`.
+        Planned = "planned",
         /// The command was not carried out.
         Failed = "failed",
         /// The owner says the cause is repaired. A claim, never closure.

@@ -38,10 +38,10 @@ mod registry_client;
 pub mod schemas;
 pub mod signature;
 
-pub use action::{Action, ActionKind, OpenC2, OwnerRef, Target};
+pub use action::{Action, ActionKind, OpenC2, OwnerRef, Purpose, Target};
 pub use avro::Version;
 pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, RulesStamp};
-pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, Deadlines, TimelineEntry};
+pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, ContainmentView, Deadlines, TimelineEntry};
 pub use codec::{Codec, Encoding};
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use error::WireError;

@@ -8,7 +8,7 @@ use crate::cli::site::{Format, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
 use crate::time::WallTime;
-use crate::wire::{CaseView, OwnerRef};
+use crate::wire::{CaseView, ContainmentView, OwnerRef};
 
 pub(super) fn run(one: &One) -> anyhow::Result<ExitCode> {
     let site = Site::open(&one.at.config)?;
@@ -45,6 +45,9 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     }
     for (name, at) in view.breached.each() {
         say("missed", format!("{name}, due {at}"))?;
+    }
+    if let Some(c) = &view.containment {
+        say("contained", containment(c, now))?;
     }
     let end = view.closed_at.unwrap_or(now);
     say("exposed", format!("{}, since {}", end.since(view.detected_at.as_wall()), view.detected_at))?;
@@ -83,6 +86,15 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
         writeln!(out, "  {}  {}: {}", entry.at, shown::line(&entry.actor), shown::line(&entry.what))?;
     }
     Ok(())
+}
+
+fn containment(held: &ContainmentView, now: WallTime) -> String {
+    let lease = held.lease_until.map(|at| format!(", lease until {at} ({})", until(at, now))).unwrap_or_default();
+    let left = match held.renewals_left {
+        0 => format!("then {}", held.at_end),
+        left => format!("{left} renewals left, then {}", held.at_end),
+    };
+    format!("{} by {}: {}{lease}; {left}", held.action, held.responder, held.state)
 }
 
 fn owner(owner: &OwnerRef) -> String {

@@ -73,6 +73,8 @@ impl Told {
             fingerprints,
             evidence,
             remediation,
+            containment,
+            contained_at,
             commands,
             timeline,
             policy_digest,
@@ -104,6 +106,8 @@ impl Told {
         line.put("deadlines", json!(deadlines));
         line.put("met", json!(met));
         line.put("breached", json!(breached));
+        line.put("containment", json!(containment));
+        line.put("contained_at", json!(contained_at));
         line.put("remediation", json!(remediation));
         line.put("group_key", json!(group_key));
         line.put("sources", json!(sources));

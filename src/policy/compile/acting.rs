@@ -6,13 +6,13 @@ use crate::policy::fields::{
     Fields, Problems, count, entries, is_name, items, name, one_of, one_or_more, some_span, text, truth, word,
 };
 use crate::policy::model::{
-    Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Verify,
+    Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Signs, Verify,
 };
 use crate::policy::node::{Key, Kind, Node};
 
 use super::draft::{ApprovalPlaces, Draft, Named, PlaybookPlaces};
 use super::matching::{field, predicate};
-use super::refused;
+use super::{contain, refused};
 use super::rules::recipient;
 use super::target;
 
@@ -94,9 +94,6 @@ pub(super) fn actions(node: &Node, draft: &mut Draft, problems: &mut Problems) {
         let (plans, standing, irreversible) = (flag("plans"), flag("standing"), flag("irreversible"));
         let meanwhile = fields.get("meanwhile").and_then(|node| text(node, "a sentence", problems)).map(str::to_owned);
         let openc2 = fields.get("openc2").and_then(|node| openc2(node, problems));
-        if plans {
-            refused::plans(fields.key("plans").unwrap_or(fields.at), &key.name, problems);
-        }
         if irreversible && undo.is_some() {
             let at = fields.key("irreversible").unwrap_or(fields.at);
             problems.error(at, "contradiction", format!("`{}` has an undo and is irreversible", key.name));
@@ -154,9 +151,7 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
         let matcher = predicate(fields.get("match"), problems);
         let path_node = fields.need("path", problems);
         let path = path_node.and_then(|node| word(node, "path", Path::ALL, Path::as_str, problems));
-        if let Some(node) = fields.get("contain") {
-            refused::contain(node, fields.key("contain").unwrap_or(fields.at), draft, problems);
-        }
+        let contain = fields.get("contain").map(|node| contain::contain(node, draft, problems));
         if let Some(node) = fields.get("exception") {
             refused::exception(node, fields.key("exception").unwrap_or(fields.at), draft, problems);
         }
@@ -190,16 +185,18 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
         let places = PlaybookPlaces {
             id: fields.value_at("id").clone(),
             path: path_node.map_or_else(|| fields.at.clone(), |node| node.at.clone()),
+            contain: fields.key("contain").cloned(),
             verify_by: verify.as_ref().and_then(|(_, at)| at.clone()),
         };
         fields.finish(problems);
-        let (act_good, act) = act.map_or((true, None), |act| (act.is_some(), act));
-        if let (Some(id), Some(matcher), Some(path), true) = (id, matcher, path, act_good) {
+        let good = act.as_ref().is_none_or(Option::is_some) && contain.as_ref().is_none_or(Option::is_some);
+        let (act, contain) = (act.flatten(), contain.flatten());
+        if let (Some(id), Some(matcher), Some(path), true) = (id, matcher, path, good) {
             draft.define(Named::Playbook, &id, &places.id, problems);
             draft.rule(Named::Playbook, &places.id);
             draft.playbooks.push(places);
             let verify = verify.and_then(|(verify, _)| verify);
-            draft.policy.playbooks.push(Playbook { id, matcher, path, act, approve, also, verify });
+            draft.policy.playbooks.push(Playbook { id, matcher, path, contain, act, approve, also, verify });
         }
     }
 }
@@ -216,15 +213,25 @@ fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
         None => Some(target::resource()),
     };
     let seen = fields.get("if_seen_within").map(|node| some_span(node, problems));
+    let mut signs = Some(Signs::Action);
     if let Some(node) = fields.get("plan") {
-        refused::plan(node, fields.key("plan").unwrap_or(fields.at), problems);
+        signs = match text(node, "`required`", problems) {
+            Some("required") => Some(Signs::Plan),
+            Some(word) => {
+                problems
+                    .error(&node.at, "unknown-word", format!("`plan: {word}`"))
+                    .help(one_of(word, &["required"]));
+                None
+            }
+            None => None,
+        };
     }
     fields.finish(problems);
     let if_seen_within = match seen {
         Some(span) => Some(span?),
         None => None,
     };
-    Some(Act { action: action?, target: target?, if_seen_within })
+    Some(Act { action: action?, target: target?, if_seen_within, signs: signs? })
 }
 
 type Verification = (Option<Verify>, Option<crate::policy::report::Place>);

@@ -54,6 +54,7 @@ pub(crate) struct Used {
 pub(crate) struct PlaybookPlaces {
     pub id: Place,
     pub path: Place,
+    pub contain: Option<Place>,
     pub verify_by: Option<Place>,
 }
 

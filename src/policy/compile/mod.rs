@@ -5,11 +5,12 @@
 //! | `file.rs` | the sections of a file |
 //! | `matching.rs` | `match` |
 //! | `rules.rs` | what sorts and limits |
-//! | `acting.rs`, `target.rs` | what is done |
+//! | `acting.rs`, `contain.rs`, `target.rs` | what is done |
 //! | `refused.rs` | what this version doesn't run |
 //! | `draft.rs` | the rules with their places, for the lints |
 
 mod acting;
+mod contain;
 pub(super) mod draft;
 mod file;
 mod matching;

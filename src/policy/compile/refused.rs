@@ -9,67 +9,9 @@ use crate::policy::report::Place;
 
 use super::draft::{Draft, Named};
 use super::matching::predicate;
-use super::target;
 
 fn refuse(at: &Place, what: &str, remove: &str, problems: &mut Problems) {
     problems.error(at, "not-run-yet", format!("{what} not run by this version")).help(format!("remove {remove}"));
-}
-
-/// `plans: true` of an action.
-pub(super) fn plans(at: &Place, action: &str, problems: &mut Problems) {
-    refuse(
-        at,
-        &format!("plans (`plans: true` of `{action}`) are"),
-        &format!("`plans: true` from line {}", at.line),
-        problems,
-    );
-}
-
-/// `plan: required` of an act.
-pub(super) fn plan(node: &Node, at: &Place, problems: &mut Problems) {
-    if let Some(word) = text(node, "`required`", problems) {
-        if word == "required" {
-            refuse(
-                at,
-                "plans (`plan: required`) are",
-                &format!(
-                    "`plan: required` from line {}; the approver then signs action, target and parameters",
-                    at.line
-                ),
-                problems,
-            );
-        } else {
-            problems.error(&node.at, "unknown-word", format!("`plan: {word}`")).help(one_of(word, &["required"]));
-        }
-    }
-}
-
-/// `contain:` of a playbook.
-pub(super) fn contain(node: &Node, at: &Place, draft: &mut Draft, problems: &mut Problems) {
-    if let Some(mut fields) = Fields::of(node, "contain", problems) {
-        if let Some(node) = fields.need("do", problems)
-            && let Some(action) = name(node, "the name of an action", problems)
-        {
-            draft.uses(Named::Action, &action, &node.at);
-        }
-        if let Some(node) = fields.get("target") {
-            target::target(node, problems);
-        }
-        if let Some(node) = fields.get("unless") {
-            predicate(Some(node), problems);
-        }
-        if let Some(node) = fields.need("lease", problems) {
-            some_span(node, problems);
-        }
-        if let Some(node) = fields.get("renewals") {
-            count(node, 0, 100, problems);
-        }
-        if let Some(node) = fields.get("at_end") {
-            one_word(node, &["escalate", "release"], problems);
-        }
-        fields.finish(problems);
-    }
-    refuse(at, "containment (`contain`) is", &format!("line {} and what belongs to it", at.line), problems);
 }
 
 /// `exception:` of a playbook.

@@ -25,6 +25,8 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     references::cycles(draft, problems);
     safety::same_hands(draft, problems);
     safety::beside(draft, problems);
+    safety::containments(draft, problems);
+    safety::plans(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }

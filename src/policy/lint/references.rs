@@ -95,7 +95,9 @@ fn told_as(recipient: &Recipient) -> &str {
 pub(super) fn unused(draft: &Draft, problems: &mut Problems) {
     let policy = &draft.policy;
     let acts = policy.playbooks.iter().filter_map(|playbook| playbook.act.as_ref()).map(|act| &act.action);
-    let mut happening: BTreeSet<&SmolStr> = acts.chain(policy.playbooks.iter().flat_map(|p| &p.also)).collect();
+    let contains = policy.playbooks.iter().filter_map(|playbook| playbook.contain.as_ref()).map(|c| &c.action);
+    let besides = policy.playbooks.iter().flat_map(|p| &p.also);
+    let mut happening: BTreeSet<&SmolStr> = acts.chain(contains).chain(besides).collect();
     let undos: Vec<&SmolStr> = happening
         .iter()
         .filter_map(|name| policy.actions.get(*name))

@@ -2,7 +2,7 @@
 
 use crate::policy::compile::draft::{Draft, Named, PlaybookPlaces};
 use crate::policy::fields::Problems;
-use crate::policy::model::{Counts, Path, Playbook};
+use crate::policy::model::{Counts, Path, Playbook, Signs};
 use crate::policy::predicate::Predicate;
 use crate::policy::report::Place;
 use smol_str::SmolStr;
@@ -14,19 +14,74 @@ fn placed(draft: &Draft) -> impl Iterator<Item = (&Playbook, &PlaybookPlaces)> {
 /// A verifier that is the executor: its word could never close a case.
 pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
     for (playbook, places) in placed(draft) {
-        let (Some(act), Some(verify)) = (&playbook.act, &playbook.verify) else { continue };
-        let Some(action) = draft.policy.actions.get(&act.action).filter(|action| action.by == verify.by) else {
-            continue;
-        };
-        let at = places.verify_by.as_ref().unwrap_or(&places.id);
-        let problem = problems.error(
-            at,
-            "same-hands",
-            format!("`{}` carries out `{}` and would verify its own work", verify.by, action.id),
-        );
-        problem.help("name a verifier that is someone or something else");
-        if let Some(place) = draft.defined.get(&(Named::Action, action.id.clone())) {
-            problem.also(place, "carried out here");
+        let Some(verify) = &playbook.verify else { continue };
+        let does = playbook.act.iter().map(|act| &act.action).chain(playbook.contain.iter().map(|c| &c.action));
+        for action in does.filter_map(|name| draft.policy.actions.get(name)).filter(|action| action.by == verify.by) {
+            let at = places.verify_by.as_ref().unwrap_or(&places.id);
+            let problem = problems.error(
+                at,
+                "same-hands",
+                format!("`{}` carries out `{}` and would verify its own work", verify.by, action.id),
+            );
+            problem.help("name a verifier that is someone or something else");
+            if let Some(place) = draft.defined.get(&(Named::Action, action.id.clone())) {
+                problem.also(place, "carried out here");
+            }
+        }
+    }
+}
+
+/// A containment that nothing ends, that lasts anyway, or that nothing permanent follows.
+pub(super) fn containments(draft: &Draft, problems: &mut Problems) {
+    for (playbook, places) in placed(draft) {
+        let (Some(contain), Some(at)) = (&playbook.contain, &places.contain) else { continue };
+        let Some(action) = draft.policy.actions.get(&contain.action) else { continue };
+        let (name, id) = (&action.id, &playbook.id);
+        let define = draft.defined.get(&(Named::Action, name.clone()));
+        if action.undo.is_none() {
+            let text = format!("`{id}` contains by `{name}`, and nothing takes it back");
+            let problem = problems.error(at, "no-undo", text);
+            problem.help("a containment ends: give the action an `undo`");
+            if let Some(place) = define {
+                problem.also(place, "the action");
+            }
+        }
+        if action.standing {
+            let text = format!("`{name}` stands until its case closes, and a containment has a lease");
+            let problem = problems.error(at, "contradiction", text);
+            problem.help("contain by an action without `standing: true`");
+            if let Some(place) = define {
+                problem.also(place, "the action");
+            }
+        }
+        if playbook.act.as_ref().is_some_and(|act| act.action == *name) {
+            let text = format!("`{id}` contains by `{name}` and repairs by it too");
+            problems.error(at, "contradiction", text).help("a containment is not the fix: name another action");
+        }
+        let ticket = playbook.also.iter().any(|also| also == "open_ticket" || also == "open_incident");
+        if playbook.act.is_none() && !ticket && !matches!(playbook.path, Path::Ticket | Path::Incident) {
+            let text = format!("`{id}` buys time, and nothing asks for the permanent fix");
+            problems.warning(at, "no-permanent-fix", text).help("add `also: [open_ticket]`, or an `act`");
+        }
+    }
+}
+
+/// A plan that nobody makes, or that nobody signs.
+pub(super) fn plans(draft: &Draft, problems: &mut Problems) {
+    for (playbook, places) in placed(draft) {
+        let Some(act) = playbook.act.as_ref().filter(|act| act.signs == Signs::Plan) else { continue };
+        let action = draft.policy.actions.get(&act.action);
+        if action.is_some_and(|action| !action.plans) {
+            let text = format!("`{}` wants a plan of `{}`, which makes none", playbook.id, act.action);
+            let problem = problems.error(&places.id, "contradiction", text);
+            problem.help("say `plans: true` of the action, if its responder can");
+            if let Some(place) = draft.defined.get(&(Named::Action, act.action.clone())) {
+                problem.also(place, "the action");
+            }
+        }
+        if playbook.path == Path::Enforce {
+            let text = format!("`{}` acts unasked, so nobody would sign its plan", playbook.id);
+            problems.error(&places.path, "contradiction", text).help("take the path approve, or drop `plan: required`");
         }
     }
 }
@@ -34,8 +89,12 @@ pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
 /// Something that changes the world beside the path: it would go out unasked and uncounted, whatever the ceiling says.
 pub(super) fn beside(draft: &Draft, problems: &mut Problems) {
     let acts = |name: &SmolStr| {
-        let by_path = draft.policy.playbooks.iter().filter_map(|p| p.act.as_ref()).any(|act| act.action == *name);
-        by_path || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
+        let mut playbooks = draft.policy.playbooks.iter();
+        let does = |p: &Playbook| {
+            p.act.as_ref().is_some_and(|act| act.action == *name)
+                || p.contain.as_ref().is_some_and(|contain| contain.action == *name)
+        };
+        playbooks.any(does) || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
     };
     for (playbook, places) in placed(draft) {
         for action in playbook.also.iter().filter(|name| acts(name)) {
@@ -56,6 +115,7 @@ pub(super) fn beside(draft: &Draft, problems: &mut Problems) {
 pub(super) fn playbooks(draft: &Draft, problems: &mut Problems) {
     let mut enforced: Option<&Place> = None;
     for (playbook, places) in placed(draft) {
+        enforced = enforced.or(places.contain.as_ref());
         let Some(act) = &playbook.act else { continue };
         if !matches!(playbook.path, Path::Enforce | Path::Approve) {
             continue;

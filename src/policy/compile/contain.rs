@@ -1,0 +1,38 @@
+//! Reads `contain:` of a playbook: a control that buys time, on a lease.
+
+use crate::policy::fields::{Fields, Problems, count, name, some_span, word};
+use crate::policy::model::{AtEnd, Contain};
+use crate::policy::node::Node;
+
+use super::draft::{Draft, Named};
+use super::matching::predicate;
+use super::target;
+
+/// Most renewals: beyond it nobody means a lease any more.
+const RENEWALS: u32 = 100;
+
+/// `contain: {do: …, target: …, unless: {…}, lease: 8h, renewals: 2, at_end: escalate}`
+pub(super) fn contain(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Contain> {
+    let mut fields = Fields::of(node, "contain", problems)?;
+    let action = fields.need("do", problems).and_then(|node| {
+        let action = name(node, "the name of an action", problems)?;
+        draft.uses(Named::Action, &action, &node.at);
+        Some(action)
+    });
+    let target = match fields.get("target") {
+        Some(node) => target::target(node, problems),
+        None => Some(target::resource()),
+    };
+    let unless = fields.get("unless").map(|node| predicate(Some(node), problems));
+    let lease = fields.need("lease", problems).and_then(|node| some_span(node, problems));
+    let renewals = fields.get("renewals").map_or(Some(0), |node| count(node, 0, RENEWALS, problems));
+    let at_end = fields.get("at_end").map_or(Some(AtEnd::Escalate), |node| {
+        word(node, "end of a containment", AtEnd::ALL, AtEnd::as_str, problems)
+    });
+    fields.finish(problems);
+    let unless = match unless {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    Some(Contain { action: action?, target: target?, unless, lease: lease?, renewals: renewals?, at_end: at_end? })
+}
