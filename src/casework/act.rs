@@ -93,7 +93,13 @@ impl Case {
         }
     }
 
-    pub(super) fn send_budget(&self, ask: &super::state::BudgetAsk, wait: &BudgetWait, kind: BudgetStep, step: &mut Step<'_>) {
+    pub(super) fn send_budget(
+        &self,
+        ask: &super::state::BudgetAsk,
+        wait: &BudgetWait,
+        kind: BudgetStep,
+        step: &mut Step<'_>,
+    ) {
         step.out.events.push(CaseEvent {
             kind: CaseEventKind::Budget,
             key: ask.key,

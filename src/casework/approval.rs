@@ -72,7 +72,9 @@ impl Case {
         parameters.insert("need".to_owned(), approval.need.to_string());
         parameters.insert("expires".to_owned(), approval.expires.to_string());
         let plan = approval.plan.as_ref();
-        for (name, value) in [("plan", plan.and_then(|p| p.text.clone())), ("plan_digest", plan.and_then(|p| p.digest.clone()))] {
+        for (name, value) in
+            [("plan", plan.and_then(|p| p.text.clone())), ("plan_digest", plan.and_then(|p| p.digest.clone()))]
+        {
             parameters.extend(value.map(|value| (name.to_owned(), value)));
         }
         if let Some(links) = plan.map(|p| p.evidence.join(" ")).filter(|links| !links.is_empty()) {

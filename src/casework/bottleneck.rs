@@ -82,7 +82,8 @@ impl Case {
                 )
             }
             Phase::AwaitingPlan => {
-                let asked = self.plan.as_ref().and_then(|p| self.commands.iter().find(|c| c.command_id == p.command_id));
+                let asked =
+                    self.plan.as_ref().and_then(|p| self.commands.iter().find(|c| c.command_id == p.command_id));
                 let who = asked.map_or_else(|| self.owner_id(), |c| c.responder.clone());
                 (BottleneckKind::Executor, who, "say what the action would change".to_owned())
             }

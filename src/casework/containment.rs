@@ -180,6 +180,11 @@ impl Case {
         step: &mut Step<'_>,
     ) {
         let Some(containment) = &self.containment else { return };
+        if containment.state == ContainmentState::Stuck && command.state == CommandState::Cancelled {
+            step.noted(self, "released", vec![reason("released", format!("{} says that it is over", step.actor.id))]);
+            self.containment = None;
+            return;
+        }
         if containment.renewal_id.as_ref() == Some(&command.command_id) {
             self.renewal_answered(command, detail, step);
             return;
@@ -197,7 +202,7 @@ impl Case {
                 self.decide_again(last_observed, "its containment was withdrawn in time", step);
             }
             state => {
-                let text = format!("{} {state}: it is not contained; {detail}", command.action);
+                let text = with_detail(format!("not contained: {} {state}", command.action), detail);
                 self.containment = None;
                 self.contained_no_more = Some("the containment failed".into());
                 step.noted(self, "contain_failed", vec![reason("contain_failed", text.clone())]);
@@ -248,7 +253,7 @@ impl Case {
         if command.state == CommandState::Executed {
             return;
         }
-        let text = format!("the renewal of {} is {}; {detail}", command.action, command.state);
+        let text = with_detail(format!("the renewal of {} is {}", command.action, command.state), detail);
         step.noted(self, "renewal_failed", vec![reason("renewal_failed", text.clone())]);
         self.tell_owner("renewal_failed", text, step);
         self.escalate_where_open("renewal_failed", step);
@@ -265,20 +270,39 @@ impl Case {
                 None => self.renew_containment(step),
                 Some(why) => self.overdue(&format!("{action} is not renewed: {why}"), "renewal_withheld", step),
             },
-            ContainmentState::Holding if at_end == AtEnd::Release => self.end_containment("its last lease is over", step),
+            ContainmentState::Holding if at_end == AtEnd::Release => {
+                self.end_containment("its last lease is over", step)
+            }
             ContainmentState::Holding => {
                 let text = format!("the last lease of {action} is over and the risk is still there; it holds on");
                 self.overdue(&text, "containment_ended", step);
             }
             ContainmentState::Stuck => {
-                let text = format!("{action} still has to be taken back by hand");
-                self.overdue(&text, "containment_stuck", step);
+                if step.enforcement == Enforcement::On && !self.undo_was_sent() {
+                    self.release("it was withheld before", step);
+                }
+                if self.is_stuck() {
+                    let text = format!(
+                        "{action} still has to be taken back by hand; who did it says `cancelled` for its command"
+                    );
+                    self.overdue(&text, "containment_stuck", step);
+                }
             }
             ContainmentState::Asking
             | ContainmentState::Sent
             | ContainmentState::Withdrawing
             | ContainmentState::Releasing => {}
         }
+    }
+
+    /// Whether people have to end it.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.containment.as_ref().is_some_and(|c| c.state == ContainmentState::Stuck)
+    }
+
+    fn undo_was_sent(&self) -> bool {
+        let undo = self.containment.as_ref().and_then(|c| c.undo.as_ref());
+        self.commands.iter().any(|c| c.purpose == Purpose::Undo && Some(&c.action) == undo)
     }
 
     fn against_renewal(&self, step: &Step<'_>) -> Option<String> {
@@ -339,6 +363,8 @@ impl Case {
     fn release(&mut self, why: &str, step: &mut Step<'_>) {
         let Some(containment) = self.containment.clone() else { return };
         self.contained_no_more = Some("its containment is over".into());
+        self.withdraw(|c| c.purpose == Purpose::Contain, why, step);
+        step.noted(self, "release", vec![reason("release", format!("{} is taken back: {why}", containment.action))]);
         let sent = self.undo_as_begun(&containment, why, step);
         let again = step.now.plus(Span::millis(containment.lease_ms));
         for command in self.commands.iter_mut().filter(|c| c.purpose == Purpose::Contain) {
@@ -408,6 +434,10 @@ impl Case {
             parameters.insert("contained_until".to_owned(), until.to_string());
         }
     }
+}
+
+fn with_detail(text: String, detail: &str) -> String {
+    if detail.is_empty() { text } else { format!("{text} ({detail})") }
 }
 
 fn containment_order(containment: &Containment, renewal: usize, until: WallTime, now: WallTime) -> Order {

@@ -171,8 +171,10 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     // Last: whoever was demoted to approve by any of the above must have somebody to ask.
     let ask = weighing.ask(rules, playbook, owner.as_ref());
     let contain = containing(policy, playbook, argument, &facts, owner.as_ref());
-    contain.reason().into_iter().for_each(|(code, text)| weighing.reason(code, text));
-    weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing)
+    let reason = contain.reason().map(|(code, text)| Reason { code: SmolStr::new_static(code), text });
+    let mut decision = weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing);
+    decision.reasons.extend(reason);
+    decision
 }
 
 /// The path so far and what was said for it; it only ever becomes more careful.

@@ -4,13 +4,25 @@ use smol_str::SmolStr;
 
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
-use super::state::{Case, CommandState, Fix, Phase};
+use super::state::{Case, Command, CommandState, Fix, Phase};
 use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::time::WallTime;
-use crate::wire::{ActionKind, ActorKind, Purpose, SignedFeedback};
+use crate::wire::{ActionKind, ActorKind, FeedbackKind, Purpose, SignedFeedback};
+
+/// Whether somebody did by hand what a responder couldn't: an undo that failed, or, said by a person as `cancelled`, the
+/// end of a containment that nothing could take back.
+pub(super) fn by_hand(command: &Command, stuck: bool, said: &SignedFeedback) -> bool {
+    match command.purpose {
+        Purpose::Undo => command.state == CommandState::Failed,
+        Purpose::Contain => {
+            stuck && said.feedback.kind == FeedbackKind::Cancelled && said.actor.kind == ActorKind::Person
+        }
+        Purpose::Act | Purpose::Plan => false,
+    }
+}
 
 impl Case {
     /// Executed, failed or cancelled, for one command of this generation.
@@ -22,13 +34,13 @@ impl Case {
     ) -> Result<(), Refusal> {
         let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
         let generation = self.generation;
+        let stuck = self.is_stuck();
         let command = self
             .commands
             .iter_mut()
             .find(|c| c.command_id == id && c.generation == generation)
             .ok_or_else(|| Refusal::UnknownCommand(id.clone()))?;
-        let by_hand = command.purpose == Purpose::Undo && command.state == CommandState::Failed;
-        if !by_hand
+        if !by_hand(command, stuck, said)
             && !matches!(command.state, CommandState::Sent | CommandState::Cancelling | CommandState::Unknown)
         {
             return Err(Refusal::AnsweredBefore(command.state));

@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use super::execution::by_hand;
 use super::lifecycle::last_observed;
 use super::refusal::Refusal;
 use super::state::{Case, CommandState, Phase};
@@ -157,16 +158,11 @@ impl Case {
     }
 
     /// A responder's answer after the end: kept for the record.
-    fn late_answer(
-        &mut self,
-        said: &SignedFeedback,
-        findings: &Findings,
-        step: &mut Step<'_>,
-    ) -> Result<(), Refusal> {
+    fn late_answer(&mut self, said: &SignedFeedback, findings: &Findings, step: &mut Step<'_>) -> Result<(), Refusal> {
         let id = said.feedback.command_id.clone().ok_or(Refusal::Missing("command_id"))?;
+        let stuck = self.is_stuck();
         let command = self.commands.iter_mut().find(|c| c.command_id == id).ok_or(Refusal::UnknownCommand(id))?;
-        let by_hand = command.purpose == Purpose::Undo && command.state == CommandState::Failed;
-        if !by_hand && !command.is_out() && command.state != CommandState::Unknown {
+        if !by_hand(command, stuck, said) && !command.is_out() && command.state != CommandState::Unknown {
             return Err(Refusal::AnsweredBefore(command.state));
         }
         if said.feedback.reference.is_some() {

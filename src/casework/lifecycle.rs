@@ -390,9 +390,7 @@ impl Case {
         self.deadlines = Deadlines::default();
         // Nobody would miss its answer any more, and the kill switch passes a held case by.
         let waits = |c: &Command| {
-            c.enforces()
-                || c.purpose == Purpose::Plan
-                || matches!(c.kind, ActionKind::Approve | ActionKind::Verify)
+            c.enforces() || c.purpose == Purpose::Plan || matches!(c.kind, ActionKind::Approve | ActionKind::Verify)
         };
         self.withdraw(waits, "its case is quarantined", step);
         for command in &mut self.commands {

@@ -58,8 +58,8 @@ pub use decide::{Argument, BudgetAnswer, Decision, decide};
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
-    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Escalation, EscalationStep,
-    Containment, ContainmentState, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
+    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment, ContainmentState,
+    Escalation, EscalationStep, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};

@@ -86,7 +86,7 @@ impl Case {
             let text = said.feedback.reason.as_ref().ok_or(Refusal::Missing("reason"))?;
             let whole = hex::encode(Sha256::digest(text.as_bytes()));
             if whole != digest {
-                return Err(Refusal::WrongDigest { said: digest, asked: whole });
+                return Err(Refusal::PlanDiffers { said: digest, is: whole });
             }
         }
         command.state = CommandState::Executed;

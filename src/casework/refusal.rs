@@ -59,6 +59,16 @@ pub enum Refusal {
         /// The approval's.
         asked: String,
     },
+    /// The plan isn't what its digest says.
+    #[error(
+        "the digest {said} isn't SHA-256 of the plan in `reason` ({is}); send the plan whole, or a link to it in `evidence`"
+    )]
+    PlanDiffers {
+        /// The feedback's.
+        said: String,
+        /// That of the text.
+        is: String,
+    },
     /// No command of this id.
     #[error("no command {0} in this generation")]
     UnknownCommand(String),
@@ -113,6 +123,7 @@ impl Refusal {
             Self::AnsweredBefore(_) => "answered_before",
             Self::Expired(_) => "expired",
             Self::WrongDigest { .. } => "wrong_digest",
+            Self::PlanDiffers { .. } => "plan_differs",
             Self::UnknownCommand(_) => "unknown_command",
             Self::OlderThanFix { .. } => "older_than_fix",
             Self::SameActor(_) => "same_actor",

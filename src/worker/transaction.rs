@@ -20,7 +20,9 @@ use crate::log::{LogError, Offset, Record, Send, TopicPartition};
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::{Action, ActionKind, CaseEvent, CaseEventKind, CaseView, Purpose, Reason, RejectCode, RulesStamp, WireError};
+use crate::wire::{
+    Action, ActionKind, CaseEvent, CaseEventKind, CaseView, Purpose, Reason, RejectCode, RulesStamp, WireError,
+};
 
 /// How often a full send queue is waited for.
 const SEND_TRIES: u32 = 200;
@@ -103,7 +105,8 @@ impl Worker {
         if sends.is_empty() && positions.is_empty() {
             return Ok(done);
         }
-        let enforces = |a: &Action| a.kind == ActionKind::Enforce && a.purpose != Purpose::Plan && a.cancel_of.is_none();
+        let enforces =
+            |a: &Action| a.kind == ActionKind::Enforce && a.purpose != Purpose::Plan && a.cancel_of.is_none();
         let enforces = out.actions.iter().any(enforces);
         self.commit(&sends, &positions, enforces)?;
         done.committed = true;

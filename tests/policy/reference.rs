@@ -25,10 +25,7 @@ fn the_reference_is_accepted_but_for_what_is_not_run_yet() {
     let Some(text) = reference() else { return };
     let found = errors(&text);
     let named: Vec<&str> = found.iter().filter_map(|e| e.split("error: ").nth(1)).collect();
-    let expected = [
-        "exceptions (`exception`) are not run",
-        "correlations are not run",
-    ];
+    let expected = ["exceptions (`exception`) are not run", "correlations are not run"];
     assert_eq!(named.len(), expected.len(), "{found:#?}");
     for (named, expected) in named.iter().zip(expected) {
         assert!(named.starts_with(expected), "{named}");

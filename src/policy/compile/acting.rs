@@ -12,9 +12,9 @@ use crate::policy::node::{Key, Kind, Node};
 
 use super::draft::{ApprovalPlaces, Draft, Named, PlaybookPlaces};
 use super::matching::{field, predicate};
-use super::{contain, refused};
 use super::rules::recipient;
 use super::target;
+use super::{contain, refused};
 
 /// OpenC2 1.0, section 3.3.1.1.
 const VERBS: &[&str] = &[
@@ -218,9 +218,7 @@ fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
         signs = match text(node, "`required`", problems) {
             Some("required") => Some(Signs::Plan),
             Some(word) => {
-                problems
-                    .error(&node.at, "unknown-word", format!("`plan: {word}`"))
-                    .help(one_of(word, &["required"]));
+                problems.error(&node.at, "unknown-word", format!("`plan: {word}`")).help(one_of(word, &["required"]));
                 None
             }
             None => None,

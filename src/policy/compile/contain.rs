@@ -26,9 +26,9 @@ pub(super) fn contain(node: &Node, draft: &mut Draft, problems: &mut Problems) -
     let unless = fields.get("unless").map(|node| predicate(Some(node), problems));
     let lease = fields.need("lease", problems).and_then(|node| some_span(node, problems));
     let renewals = fields.get("renewals").map_or(Some(0), |node| count(node, 0, RENEWALS, problems));
-    let at_end = fields.get("at_end").map_or(Some(AtEnd::Escalate), |node| {
-        word(node, "end of a containment", AtEnd::ALL, AtEnd::as_str, problems)
-    });
+    let at_end = fields
+        .get("at_end")
+        .map_or(Some(AtEnd::Escalate), |node| word(node, "end of a containment", AtEnd::ALL, AtEnd::as_str, problems));
     fields.finish(problems);
     let unless = match unless {
         Some(read) => Some(read?),

@@ -94,7 +94,8 @@ pub(super) fn beside(draft: &Draft, problems: &mut Problems) {
             p.act.as_ref().is_some_and(|act| act.action == *name)
                 || p.contain.as_ref().is_some_and(|contain| contain.action == *name)
         };
-        playbooks.any(does) || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
+        playbooks.any(does)
+            || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
     };
     for (playbook, places) in placed(draft) {
         for action in playbook.also.iter().filter(|name| acts(name)) {
