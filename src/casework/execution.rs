@@ -9,7 +9,7 @@ use super::step::{Step, reason};
 use super::tally::Findings;
 use crate::limits;
 use crate::metrics::Observation;
-use crate::time::WallTime;
+use crate::time::{EventTime, WallTime};
 use crate::wire::{ActionKind, ActorKind, FeedbackKind, Purpose, SignedFeedback};
 
 /// Whether somebody did by hand what a responder couldn't: an undo that failed, or, said by a person as `cancelled`, the
@@ -63,13 +63,8 @@ impl Case {
         let (responder, action) = (command.responder.clone(), command.action.clone());
         let detail = said.feedback.reason.as_deref().or(said.feedback.reference.as_deref()).unwrap_or_default();
         step.tell(self, format!("{action}: {state} {detail}").trim_end());
-        match command.purpose {
-            Purpose::Undo => return Ok(self.undo_ended(&command, detail, step)),
-            Purpose::Contain => {
-                return Ok(self.containment_answered(&command, last_observed(findings), detail, step));
-            }
-            Purpose::Plan => return Ok(self.no_plan(&command, detail, step)),
-            Purpose::Act => {}
+        if self.has_own_rules(&command, last_observed(findings), detail, step) {
+            return Ok(());
         }
         match (kind, state) {
             (ActionKind::Enforce, CommandState::Executed) => {
@@ -104,6 +99,23 @@ impl Case {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether what became of a command is for the rules of what it is for; if so, they have seen to it.
+    pub(super) fn has_own_rules(
+        &mut self,
+        command: &Command,
+        last_observed: EventTime,
+        detail: &str,
+        step: &mut Step<'_>,
+    ) -> bool {
+        match command.purpose {
+            Purpose::Act => return false,
+            Purpose::Undo => self.undo_ended(command, detail, step),
+            Purpose::Contain => self.containment_answered(command, last_observed, detail, step),
+            Purpose::Plan => self.no_plan(command, detail, step),
+        }
+        true
     }
 
     /// Whether the failure of its command is the failure of what it waits for.
@@ -188,11 +200,8 @@ impl Case {
             "outcome_unknown",
             vec![reason("no_answer", format!("{responder} did not answer {action} in time"))],
         );
-        match command.purpose {
-            Purpose::Undo => return self.undo_ended(&command, "", step),
-            Purpose::Contain => return self.containment_answered(&command, last_observed(findings), "", step),
-            Purpose::Plan => return self.no_plan(&command, "", step),
-            Purpose::Act => {}
+        if self.has_own_rules(&command, last_observed(findings), "", step) {
+            return;
         }
         match kind {
             // The end of a case stands; what a withdrawn command did, a newer observation will show. A gate is

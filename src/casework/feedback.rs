@@ -178,13 +178,8 @@ impl Case {
         let command = command.clone();
         step.tell(self, format!("{action}: {kind}, after the end"));
         let detail = said.feedback.reason.as_deref().unwrap_or_default();
-        match command.purpose {
-            Purpose::Undo => return Ok(self.undo_ended(&command, detail, step)),
-            Purpose::Contain => {
-                return Ok(self.containment_answered(&command, last_observed(findings), detail, step));
-            }
-            Purpose::Plan => return Ok(()),
-            Purpose::Act => {}
+        if self.has_own_rules(&command, last_observed(findings), detail, step) {
+            return Ok(());
         }
         step.noted(self, "late_answer", vec![reason("late", format!("{action}: {kind}, after the case was closed"))]);
         if enforces {

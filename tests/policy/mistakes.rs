@@ -40,6 +40,30 @@ const MISTAKES: &[(&str, &str)] = &[
         "risk:\n  - {id: a, sla: {acknowledge: 1d, remediate: 1h}, escalate: page}\nescalation: {page: [{after: 0m, tell: owner}]}",
         "policy.yaml:4:47: error: remediate (1h) ends before acknowledge (1d)",
     ),
+    (
+        "actions: {shut: {by: bot, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, contain: {do: shut, lease: 1h}}",
+        "policy.yaml:5:27: error: `a` contains by `shut`, and nothing takes it back; a containment ends: give the action an `undo`",
+    ),
+    (
+        "actions: {shut: {by: bot, undo: open, standing: true, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, contain: {do: shut, lease: 1h}}",
+        "policy.yaml:5:27: error: `shut` stands until its case closes, and a containment has a lease",
+    ),
+    (
+        "actions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, contain: {do: shut}}",
+        "policy.yaml:5:36: error: contain has no `lease`",
+    ),
+    (
+        "actions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, contain: {do: shut, lease: 1h}, verify: {by: bot, within: 1h, gone: {finding.status: fixed}}}",
+        "policy.yaml:5:72: error: `bot` carries out `shut` and would verify its own work",
+    ),
+    (
+        "approvals: {ok: {ask: [owner], expires: 1h}}\nactions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: approve, approve: ok, act: {do: shut, plan: required}}",
+        "policy.yaml:6:10: error: `a` wants a plan of `shut`, which makes none; say `plans: true` of the action",
+    ),
+    (
+        "actions: {shut: {by: bot, undo: open, plans: true, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: enforce, act: {do: shut, plan: required}}",
+        "policy.yaml:5:19: error: `a` acts unasked, so nobody would sign its plan; take the path approve",
+    ),
     ("risk:\n  - {id: a, sla: {acknowledge: 15}}", "policy.yaml:4:32: error: `15` is not a length of time"),
     (
         "risk:\n  - {id: a, sla: {}, escalate: pgae}\nescalation: {page: [{after: 0m, tell: owner}]}",
