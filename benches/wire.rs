@@ -121,6 +121,7 @@ fn budget(now: WallTime) -> BudgetState {
         scope: "111122223333".into(),
         within_ms: 3_600_000,
         grants: (0..20).map(grant).collect(),
+        open_until: None,
     }
 }
 

@@ -109,6 +109,7 @@ impl Case {
             budget: Some(BudgetMessage {
                 id: ask.request.clone(),
                 step: kind,
+                kind: ask.kind,
                 budget: ask.budget.clone(),
                 scope: ask.scope.clone(),
                 key: ask.key,
@@ -118,6 +119,7 @@ impl Case {
                 digest: wait.digest.clone(),
                 limit: ask.limit,
                 within_ms: ask.within_ms,
+                holds_ms: ask.holds_ms,
                 not_after: wait.not_after,
             }),
             trace: step.trace.clone(),

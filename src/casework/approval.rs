@@ -132,7 +132,7 @@ impl Case {
         let asked = rule.map(|rule| chosen(&approval.action, rule, approval.target.clone()));
         let asked = asked.filter(|chosen| chosen.digest == approval.chosen);
         let facts = Facts { finding: &self.lead, context: &self.context };
-        let allowed = most_allowed(step.rules, step.site.ceiling, &facts) >= Ceiling::Approve;
+        let allowed = most_allowed(step.rules, step.site.ceiling, step.now, &facts) >= Ceiling::Approve;
         self.granted = Some(approval);
         let decided_under_these = self.rules == step.rules.stamp();
         match asked {

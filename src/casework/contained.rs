@@ -82,8 +82,10 @@ pub(super) fn containing(
     if !argument.enforcement_on {
         weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
     }
-    let budgets = weighing.budgets(policy, Some(&chosen), argument, &argument.contain_budget, facts);
-    weighing.ceilings(policy, argument.ceiling, facts);
+    weighing.own_doing(policy, facts);
+    let own = playbook.map(|p| p.id.clone()).unwrap_or_default();
+    let budgets = weighing.guards(policy, &own, Some(&chosen), argument, &argument.contain_budget, facts);
+    weighing.ceilings(policy, argument.ceiling, argument.now, facts);
     weighing.backlog(argument);
     if weighing.path == CasePath::Enforce {
         let (lease, renewals, at_end) = (contain.lease, contain.renewals, contain.at_end);

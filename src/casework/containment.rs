@@ -205,6 +205,7 @@ impl Case {
                 let text = with_detail(format!("not contained: {} {state}", command.action), detail);
                 self.containment = None;
                 self.contained_no_more = Some("the containment failed".into());
+                self.report_failure(step);
                 step.noted(self, "contain_failed", vec![reason("contain_failed", text.clone())]);
                 self.tell_owner("contain_failed", text, step);
                 self.escalate_where_open("containment_failed", step);
@@ -307,7 +308,7 @@ impl Case {
 
     fn against_renewal(&self, step: &Step<'_>) -> Option<String> {
         let facts = Facts { finding: &self.lead, context: &self.context };
-        let most = most_allowed(step.rules, step.site.ceiling, &facts);
+        let most = most_allowed(step.rules, step.site.ceiling, step.now, &facts);
         if step.enforcement == Enforcement::Off {
             return Some("enforcement is off".to_owned());
         }
@@ -414,7 +415,7 @@ impl Case {
         }
     }
 
-    fn tell_owner(&mut self, action: &'static str, text: String, step: &mut Step<'_>) {
+    pub(super) fn tell_owner(&mut self, action: &'static str, text: String, step: &mut Step<'_>) {
         let told = self.who_undoes(step);
         self.send(Order::notice(step.now, action, told, text), step);
     }

@@ -13,7 +13,7 @@ use super::contained::{Containing, containing};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
 use crate::finding::Finding;
-use crate::ids::{CaseUid, Generation, Identity};
+use crate::ids::{CaseUid, Generation};
 use crate::policy::{Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules, Signs};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp};
@@ -112,6 +112,8 @@ pub struct Decision {
     pub also: Vec<SmolStr>,
     /// For path approve.
     pub ask: Option<Ask>,
+    /// When a freeze that matters here begins or ends next.
+    pub turns_at: Option<WallTime>,
     /// For path enforce: budgets to be asked first.
     pub budgets: Vec<BudgetAsk>,
     /// The case is backlog.
@@ -165,8 +167,10 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     if !argument.enforcement_on {
         weighing.at_most(CasePath::Approve, "enforcement_off", "the kill switch has stopped enforcement".to_owned());
     }
-    let budgets = weighing.budgets(policy, chosen.as_ref(), argument, &argument.budget, &facts);
-    weighing.ceilings(policy, argument.ceiling, &facts);
+    weighing.own_doing(policy, &facts);
+    let own = playbook.map_or(DEFAULT, |p| p.id.clone());
+    let budgets = weighing.guards(policy, &own, chosen.as_ref(), argument, &argument.budget, &facts);
+    weighing.ceilings(policy, argument.ceiling, argument.now, &facts);
     let standing = weighing.backlog(argument);
     // Last: whoever was demoted to approve by any of the above must have somebody to ask.
     let ask = weighing.ask(rules, playbook, owner.as_ref());
@@ -174,6 +178,7 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let reason = contain.reason().map(|(code, text)| Reason { code: SmolStr::new_static(code), text });
     let mut decision = weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing);
     decision.reasons.extend(reason);
+    decision.turns_at = policy.next_turn(&facts, argument.now);
     decision
 }
 
@@ -251,7 +256,7 @@ impl Weighing {
         }
     }
 
-    fn matched(&mut self, kind: &'static str, id: &SmolStr) {
+    pub fn matched(&mut self, kind: &'static str, id: &SmolStr) {
         self.matched.push(MatchedRule { kind: SmolStr::new_static(kind), id: id.clone() });
     }
 
@@ -341,45 +346,6 @@ impl Weighing {
         }
     }
 
-    pub fn budgets(
-        &mut self,
-        policy: &Policy,
-        chosen: Option<&Chosen>,
-        argument: &Argument,
-        answer: &BudgetAnswer,
-        facts: &Facts<'_>,
-    ) -> Vec<BudgetAsk> {
-        let (CasePath::Enforce, Some(chosen)) = (self.path, chosen) else { return Vec::new() };
-        if let BudgetAnswer::Denied(id) = answer {
-            self.matched("budget", id);
-            self.at_most(CasePath::Approve, "budget_spent", format!("budget {id} is spent"));
-            return Vec::new();
-        }
-        match policy.budgets(&chosen.action, facts) {
-            Err(field) => {
-                self.at_most(
-                    CasePath::Approve,
-                    "missing_context",
-                    format!("{field} is unknown, so no budget can be asked"),
-                );
-                Vec::new()
-            }
-            Ok(_) if *answer == BudgetAnswer::Granted(chosen.digest.clone()) => Vec::new(),
-            Ok(asked) => asked
-                .into_iter()
-                .map(|(rule, scope)| BudgetAsk {
-                    key: budget_key(&argument.tenant, &rule.id, &scope),
-                    budget: rule.id.clone(),
-                    scope,
-                    limit: rule.limit,
-                    within_ms: rule.within.as_millis(),
-                    request: String::new(),
-                    granted: false,
-                })
-                .collect(),
-        }
-    }
-
     fn ask(&mut self, rules: &Rules, playbook: Option<&Playbook>, owner: Option<&OwnerRef>) -> Option<Ask> {
         if self.path != CasePath::Approve {
             return None;
@@ -413,15 +379,16 @@ impl Weighing {
     }
 
     /// The lowest of policy, run configuration and protection wins over everything.
-    pub fn ceilings(&mut self, policy: &Policy, run: Ceiling, facts: &Facts<'_>) {
+    pub fn ceilings(&mut self, policy: &Policy, run: Ceiling, now: WallTime, facts: &Facts<'_>) {
         let policy_most = most_under(policy.ceiling);
         self.at_most(policy_most, "ceiling", format!("the policy's ceiling is {policy_most}"));
         let run_most = most_under(run);
         self.at_most(run_most, "ceiling", format!("the run configuration's ceiling is {run_most}"));
-        if let Some(protect) = policy.protect(facts) {
+        if let Some(protect) = policy.protect(facts, now) {
             let most = most_under(protect.ceiling);
             self.matched("protect", &protect.id);
-            self.at_most(most, "protected", format!("protected ({})", protect.reason));
+            let until = protect.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            self.at_most(most, "protected", format!("protected{until} ({})", protect.reason));
         }
     }
 
@@ -473,6 +440,7 @@ impl Weighing {
             also: playbook.map(|p| p.also.clone()).unwrap_or_default(),
             ask: ask.filter(|_| self.path == CasePath::Approve),
             budgets: if self.path == CasePath::Enforce { budgets } else { Vec::new() },
+            turns_at: None,
             standing,
             withheld,
             grounds: self.grounds,
@@ -484,12 +452,7 @@ impl Weighing {
 }
 
 /// The lowest of policy, run configuration and protection.
-pub(super) fn most_allowed(rules: &Rules, run: Ceiling, facts: &Facts<'_>) -> Ceiling {
-    let protected = rules.policy.protect(facts).map_or(Ceiling::Enforce, |p| p.ceiling);
+pub(super) fn most_allowed(rules: &Rules, run: Ceiling, now: WallTime, facts: &Facts<'_>) -> Ceiling {
+    let protected = rules.policy.protect(facts, now).map_or(Ceiling::Enforce, |p| p.ceiling);
     rules.policy.ceiling.min(run).min(protected)
-}
-
-/// Key of a budget's state.
-pub fn budget_key(tenant: &str, budget: &str, scope: &str) -> CaseUid {
-    CaseUid(Identity::of("budget").text(tenant).text(budget).text(scope).finish())
 }

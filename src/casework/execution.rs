@@ -73,6 +73,7 @@ impl Case {
                 self.claim_fix(Fix { at, by: said.actor.clone(), responder, uncertain: false }, step);
             }
             (ActionKind::Enforce, CommandState::Failed) if self.waits_on_its_command() => {
+                self.report_failure(step);
                 self.try_failed("the action failed", &format!("{action} failed: {detail}"), step);
             }
             // It was given up before, or somebody says that it is repaired: that stands.
@@ -212,6 +213,9 @@ impl Case {
             _ if earlier => {}
             ActionKind::Enforce if matches!(self.phase, Phase::AwaitingExecutor) || withdrawn => {
                 let by = crate::wire::Actor { id: responder.clone(), kind: ActorKind::Executor };
+                if !withdrawn {
+                    self.report_failure(step);
+                }
                 self.claim_fix(Fix { at: step.now, by, responder, uncertain: true }, step);
             }
             ActionKind::Ticket | ActionKind::Incident => self.start_escalation("ticket_unanswered", step),

@@ -75,6 +75,7 @@ impl Case {
             contained_no_more: None,
             escalation: None,
             withheld: None,
+            turns_at: None,
             standing: false,
             feedback_seen: Vec::new(),
             human_touches: 0,
@@ -225,6 +226,7 @@ impl Case {
         self.rules = step.rules.stamp();
         self.ceiling = step.site.ceiling;
         self.risk = decision.risk.clone();
+        self.turns_at = decision.turns_at;
         if !self.owner_assigned {
             self.owner.clone_from(&decision.owner);
         }

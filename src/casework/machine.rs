@@ -256,7 +256,7 @@ impl Casework {
         let mut step =
             step(now, &rules, &self.site, self.enforcement, out, trigger, message.id.clone(), Actor::engine());
         step.trace.clone_from(&event.trace);
-        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned) {
+        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned | BudgetStep::Failed) {
             budget::handle(&mut self.store, message, &mut step);
             return;
         }
@@ -269,7 +269,11 @@ impl Casework {
             return;
         };
         let stood = case.waiting_now();
-        if case.containment_budget(message, findings, &mut step) {
+        let opened = message.step == BudgetStep::Opened;
+        if opened {
+            case.breaker_opened(message, &mut step);
+        }
+        if opened || case.containment_budget(message, findings, &mut step) {
             case.settle(stood, &mut step);
             self.set_timer(&uid);
             return;

@@ -6,7 +6,7 @@
 //! | `state`, `store` | what is remembered; undo log and timers |
 //! | `arrival`, `findings` | a finding reaches its case; the lead finding |
 //! | `tally`, `lead` | the same for a large case, kept as findings come |
-//! | `decide` | the pure decision, with its complete argument |
+//! | `decide`, `guards` | the pure decision, with its complete argument |
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
@@ -17,7 +17,7 @@
 //! | `acknowledgement` | who looks after it; what stops escalation |
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `escalation`, `timers` | deadlines and who is told |
-//! | `budget` | shares granted exactly once |
+//! | `budget`, `breaker` | shares granted exactly once; nothing more is done that fails |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
 mod acknowledgement;
@@ -25,6 +25,7 @@ mod act;
 mod approval;
 mod arrival;
 mod bottleneck;
+mod breaker;
 mod budget;
 mod chosen;
 mod command;
@@ -35,6 +36,7 @@ mod escalation;
 mod execution;
 mod feedback;
 mod findings;
+mod guards;
 mod lead;
 mod leave;
 mod lifecycle;

@@ -3,6 +3,9 @@
 //! Plain values with no behaviour but small questions about themselves; who may change what is told
 //! in the files beside this one. Every struct has an Avro schema of the same shape in `schemas/`.
 
+mod budget;
+mod containment;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,11 +14,14 @@ use smol_str::SmolStr;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
-use crate::policy::{AtEnd, Ceiling};
+use crate::policy::Ceiling;
 use crate::time::{EventTime, WallTime};
 use crate::wire::{
     ActionKind, Actor, Bottleneck, Deadlines, FeedbackKind, OwnerRef, Purpose, RulesStamp, Target, TimelineEntry,
 };
+
+pub use budget::{BudgetAsk, BudgetState, BudgetWait, Grant};
+pub use containment::{Containment, ContainmentState};
 
 vocabulary! {
     /// Where a case is.
@@ -220,73 +226,6 @@ pub struct Plan {
     pub evidence: Vec<String>,
 }
 
-vocabulary! {
-    /// Where a containment stands.
-    ///
-    /// ```text
-    ///   asking ─ granted ─► sent ─ executed ─► holding ─┬─ lease over ─► renewed, escalated
-    ///     │ denied           │ │ silence         ▲      └─ closed, repaired … ─► releasing ─ executed ─► over
-    ///     ▼                  │ └─► unknown ──────┘                                   │ failed, silence
-    ///   withheld             └ failed: over, told                                    ▼
-    ///                                                              stuck: told at every lease
-    /// ```
-    ContainmentState {
-        /// Asked budgets for leave.
-        Asking = "asking",
-        /// A command is out.
-        Sent = "sent",
-        /// The responder says that it holds.
-        Holding = "holding",
-        /// No answer: it may hold.
-        Unknown = "unknown",
-        /// Withdrawn; the responder may still answer.
-        Withdrawing = "withdrawing",
-        /// The command that takes it back is out.
-        Releasing = "releasing",
-        /// It could not be taken back, or nobody knows: people have to.
-        Stuck = "stuck",
-    }
-}
-
-/// A control that buys time. Keeps the terms it began under, whatever a reload says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Containment {
-    /// Playbook that wants it.
-    pub playbook: SmolStr,
-    /// Policy's name of the action.
-    pub action: SmolStr,
-    /// Who carries it out, and takes it back.
-    pub responder: SmolStr,
-    /// What takes it back.
-    pub undo: Option<SmolStr>,
-    /// What it acts on.
-    pub target: Target,
-    /// Digest over action, target and responder.
-    pub digest: String,
-    /// Milliseconds the responder has.
-    pub answer_within_ms: i64,
-    /// Where it stands.
-    pub state: ContainmentState,
-    /// Who owned the case when it began.
-    pub owner: Option<SmolStr>,
-    /// When it was wanted first.
-    pub begun_at: WallTime,
-    /// Milliseconds of one lease.
-    pub lease_ms: i64,
-    /// When the lease is over; none before it holds, and while it is taken back.
-    pub lease_until: Option<WallTime>,
-    /// How often it is still renewed by itself.
-    pub renewals_left: u32,
-    /// What follows then.
-    pub at_end: AtEnd,
-    /// The command that began it; empty before one was sent.
-    pub command_id: String,
-    /// Renewal that is out.
-    pub renewal_id: Option<String>,
-    /// Budgets asked for it.
-    pub budget: Option<BudgetWait>,
-}
-
 /// How a case is to be verified, as the playbook said when it decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyTerms {
@@ -334,36 +273,6 @@ pub struct Fix {
     pub responder: SmolStr,
     /// No answer came: it may have been done.
     pub uncertain: bool,
-}
-
-/// One budget that a case asks, in the policy's order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetAsk {
-    /// Id of the budget.
-    pub budget: SmolStr,
-    /// Scope value.
-    pub scope: SmolStr,
-    /// Key of its state.
-    pub key: CaseUid,
-    /// Limit by the asking policy.
-    pub limit: u32,
-    /// Window in milliseconds.
-    pub within_ms: i64,
-    /// Id of request, answer and return.
-    pub request: String,
-    /// Whether it was granted.
-    pub granted: bool,
-}
-
-/// Waiting for budgets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetWait {
-    /// All of them; the first that isn't granted is being asked.
-    pub asks: Vec<BudgetAsk>,
-    /// Digest of the action that is to be enforced.
-    pub digest: String,
-    /// No answer by then = denied.
-    pub not_after: WallTime,
 }
 
 /// One step of an escalation, as it was when the escalation began.
@@ -486,6 +395,8 @@ pub struct Case {
     pub escalation: Option<Escalation>,
     /// Why it is observed, held, or waits for an operator; for the bottleneck.
     pub withheld: Option<String>,
+    /// When a freeze that matters here begins or ends next.
+    pub turns_at: Option<WallTime>,
     /// A standing case: part of a backlog; released by a fresh observation.
     pub standing: bool,
     /// Hashes of feedback ids that were seen, newest last.
@@ -531,30 +442,6 @@ impl FindingState {
     pub fn exposes(&self) -> bool {
         !matches!(self.status, Status::Fixed | Status::Gone)
     }
-}
-
-/// One grant of a budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Request it answers.
-    pub request: String,
-    /// When.
-    pub at: WallTime,
-}
-
-/// A budget in one scope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetState {
-    /// Key.
-    pub key: CaseUid,
-    /// Id in the policy.
-    pub budget: SmolStr,
-    /// Scope value.
-    pub scope: SmolStr,
-    /// Window in milliseconds, by the last request.
-    pub within_ms: i64,
-    /// Grants inside the window, oldest first.
-    pub grants: Vec<Grant>,
 }
 
 /// What a partition works under.

@@ -20,6 +20,7 @@ pub(super) enum Timer {
     Lease,
     Sla(SlaTarget),
     Escalate,
+    Turn,
     Review,
     Forget,
 }
@@ -43,6 +44,7 @@ impl Timer {
             Self::Sla(SlaTarget::Remediate) => "timer:remediate",
             Self::Sla(SlaTarget::Verify) => "timer:verify",
             Self::Escalate => "timer:escalate",
+            Self::Turn => "timer:turn",
             Self::Review => "timer:review",
             Self::Forget => "timer:forget",
         }
@@ -84,6 +86,9 @@ impl Case {
                 offer(Some(at), Timer::Sla(target));
             }
             offer(self.next_escalation(), Timer::Escalate);
+            if self.phase != Phase::Held {
+                offer(self.turns_at, Timer::Turn);
+            }
         }
         if next.is_none() && self.phase.is_open() && self.phase != Phase::Observing {
             let last_word = self.timeline.last().map_or(self.opened_at, |entry| entry.at);
@@ -118,6 +123,10 @@ impl Case {
             }
             Timer::Sla(target) => self.sla_breached(*target, due, step),
             Timer::Escalate => self.escalate(step),
+            Timer::Turn => {
+                self.turns_at = None;
+                self.decide_again(last_observed(findings), "a freeze began or ended", step);
+            }
             Timer::Review => self.review(step),
             // Forgetting takes the whole entity; the store does it.
             Timer::Forget => debug_assert!(!self.phase.is_open() || self.phase == Phase::Stub),

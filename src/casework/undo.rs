@@ -82,7 +82,7 @@ impl Case {
         let plain = ActionRule::plain(undo.clone(), by, answer_within);
         let rule = step.rules.policy.action(undo).unwrap_or(&plain);
         let facts = Facts { finding: &self.lead, context: &self.context };
-        let most = most_allowed(step.rules, step.site.ceiling, &facts);
+        let most = most_allowed(step.rules, step.site.ceiling, step.now, &facts);
         if step.enforcement == Enforcement::Off || most < Ceiling::Approve {
             let text = format!(
                 "{undo} is withheld: enforcement is off, or a ceiling or protection forbids it; do it by hand ({why})"
@@ -156,6 +156,9 @@ impl Case {
         let why = format!("{} found what depends on it unhealthy", evidence.by().id);
         self.end_verification(&why, step);
         self.withdraw(Command::enforces, &why, step);
+        if self.has_acted() {
+            self.report_failure(step);
+        }
         // The undo belongs to the generation that hears of it.
         let broken = self.generation;
         self.generation = Generation(self.generation.0.saturating_add(1));

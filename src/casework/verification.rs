@@ -241,6 +241,9 @@ impl Case {
 
     pub(super) fn verification_failed(&mut self, why: &str, step: &mut Step<'_>) {
         self.end_verification("the verification is over", step);
+        if self.has_acted() {
+            self.report_failure(step);
+        }
         step.observe(crate::metrics::Observation::Opened {
             opening: crate::metrics::Opening::VerificationFailed,
             path: SmolStr::new_static(self.path.as_str()),

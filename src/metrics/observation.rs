@@ -133,6 +133,8 @@ vocabulary! {
         Unanswered = "unanswered",
         /// Given back unused.
         Returned = "returned",
+        /// A breaker opened: too much has failed lately.
+        Tripped = "tripped",
     }
 }
 

@@ -5,14 +5,34 @@
 use smol_str::SmolStr;
 
 use crate::facts::{Context, Facts, Field, Value};
-use crate::finding::{Finding, Status};
-use crate::time::WallTime;
-use crate::wire::Target;
+use crate::finding::{Attr, Finding, Status};
+use crate::time::{Span, WallTime};
+use crate::wire::{GuardKind, Target};
 
 use super::model::{
-    ActionRule, ApprovalRule, BudgetRule, BudgetScope, Counts, EscalationStep, Grouping, Playbook, Policy, Protect,
-    RiskClass, SuppressRule, TargetSpec,
+    ActionRule, ApprovalRule, BreakerRule, BudgetRule, BudgetScope, Counts, EscalationStep, Grouping, Playbook, Policy,
+    Protect, RiskClass, SuppressRule, TargetSpec,
 };
+
+/// Source of what this program says itself.
+pub const OWN_SOURCE: &str = "shutter";
+
+/// A budget or a breaker that is asked before something is done unasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Which.
+    pub kind: GuardKind,
+    /// Its name.
+    pub id: SmolStr,
+    /// The value it is counted for.
+    pub scope: SmolStr,
+    /// So many grants, or failures.
+    pub limit: u32,
+    /// In so long.
+    pub within: Span,
+    /// For how long a breaker stays open.
+    pub holds: Span,
+}
 
 /// Rule name of the grouping that always applies.
 pub const LAST_RESORT: &str = "last-resort";
@@ -62,36 +82,65 @@ impl Policy {
         candidates.filter_map(|number| self.playbooks.get(*number)).find(|rule| rule.matcher.matches(facts))
     }
 
-    /// Of the protections that match, the one with the lowest ceiling; the first of equals.
-    pub fn protect(&self, facts: &Facts<'_>) -> Option<&Protect> {
+    /// Of the protections that match now, the one with the lowest ceiling; the first of equals.
+    pub fn protect(&self, facts: &Facts<'_>, now: WallTime) -> Option<&Protect> {
         let candidates = self.index.protect.candidates(facts.finding).iter();
         candidates
             .filter_map(|number| self.protect.get(*number))
-            .filter(|rule| rule.matcher.matches(facts))
+            .filter(|rule| rule.holds(now) && rule.matcher.matches(facts))
             .min_by_key(|rule| rule.ceiling)
     }
 
-    /// Budgets that an enforcement of `action` draws on, each with the value it is counted for.
+    /// When a protection that matches begins or ends next, and a decision may be another one.
+    pub fn next_turn(&self, facts: &Facts<'_>, now: WallTime) -> Option<WallTime> {
+        let candidates = self.index.protect.candidates(facts.finding).iter();
+        let rules = candidates.filter_map(|number| self.protect.get(*number));
+        let turning = rules.filter(|rule| (rule.from.is_some() || rule.until.is_some()) && rule.matcher.matches(facts));
+        turning.flat_map(|rule| rule.from.into_iter().chain(rule.until)).filter(|at| *at > now).min()
+    }
+
+    /// Breakers and budgets that an enforcement of `action` by `playbook` asks, breakers first: these take nothing.
     ///
     /// # Errors
-    /// The field that a budget is counted for and that is unknown: then nobody knows whose budget it is.
-    pub fn budgets(&self, action: &str, facts: &Facts<'_>) -> Result<Vec<(&BudgetRule, SmolStr)>, Field> {
+    /// The field that one is counted for and that is unknown: then nobody knows whose it is.
+    pub fn guards(&self, action: &str, playbook: &str, facts: &Facts<'_>) -> Result<Vec<Guard>, Field> {
         let counted = |rule: &&BudgetRule| match &rule.counts {
             Counts::All => true,
             Counts::Actions(names) => names.iter().any(|name| name == action),
         };
-        let scoped = |rule| match Self::scope(rule, facts) {
-            Ok(scope) => Ok((rule, scope)),
-            Err(field) => Err(field),
+        let budget = |rule: &BudgetRule| {
+            Ok(Guard {
+                kind: GuardKind::Budget,
+                id: rule.id.clone(),
+                scope: scope(&rule.for_each, playbook, facts)?,
+                limit: rule.limit,
+                within: rule.within,
+                holds: Span::ZERO,
+            })
         };
-        self.budgets.iter().filter(counted).map(scoped).collect()
+        let mut guards = self.breakers_of(playbook, facts)?;
+        for rule in self.budgets.iter().filter(counted) {
+            guards.push(budget(rule)?);
+        }
+        Ok(guards)
     }
 
-    fn scope(rule: &BudgetRule, facts: &Facts<'_>) -> Result<SmolStr, Field> {
-        match &rule.for_each {
-            BudgetScope::Site => Ok(SmolStr::new_static("site")),
-            BudgetScope::Field(field) => text(facts.get(field)).map(SmolStr::from).ok_or_else(|| field.clone()),
-        }
+    /// Breakers that a failure of `playbook` counts for.
+    ///
+    /// # Errors
+    /// As for `guards`.
+    pub fn breakers_of(&self, playbook: &str, facts: &Facts<'_>) -> Result<Vec<Guard>, Field> {
+        let guard = |rule: &BreakerRule| {
+            Ok(Guard {
+                kind: GuardKind::Breaker,
+                id: rule.id.clone(),
+                scope: scope(&rule.for_each, playbook, facts)?,
+                limit: rule.failures,
+                within: rule.within,
+                holds: rule.holds,
+            })
+        };
+        self.breakers.iter().map(guard).collect()
     }
 
     /// What an action acts on, for this finding.
@@ -110,6 +159,21 @@ impl Policy {
             }
         }
         Ok(target)
+    }
+
+    /// Who acts for us, where that one did what was found: a responder by its own name, one of `own_actors`, or this
+    /// program itself as a source.
+    pub fn own_actor<'f>(&self, facts: &Facts<'f>) -> Option<&'f str> {
+        if facts.finding.source == OWN_SOURCE {
+            return Some(OWN_SOURCE);
+        }
+        let actor = match facts.get(&Field::Attr(Attr::ActorId)) {
+            Value::Text(actor) => actor,
+            _ => return None,
+        };
+        let ours = self.actions.values().any(|action| action.by == actor)
+            || self.own_actors.iter().any(|glob| glob.matches(actor));
+        ours.then_some(actor)
     }
 
     /// An action by its name.
@@ -135,6 +199,14 @@ impl Policy {
     /// Whether this source's own word counts as verification.
     pub fn is_verifier(&self, source: &str) -> bool {
         self.verifiers.iter().any(|glob| glob.matches(source))
+    }
+}
+
+fn scope(scope: &BudgetScope, playbook: &str, facts: &Facts<'_>) -> Result<SmolStr, Field> {
+    match scope {
+        BudgetScope::Site => Ok(SmolStr::new_static("site")),
+        BudgetScope::Playbook => Ok(playbook.into()),
+        BudgetScope::Field(field) => text(facts.get(field)).map(SmolStr::from).ok_or_else(|| field.clone()),
     }
 }
 

@@ -33,11 +33,11 @@ pub mod term;
 
 pub use catalog::Catalog;
 pub use compile::{Compiled, compile};
-pub use lookup::LAST_RESORT;
+pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
-    Act, ActionRule, ApprovalRule, AtEnd, BudgetRule, BudgetScope, Ceiling, Contain, Counts, EscalationStep, GroupRule,
-    Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path, Playbook, Policy, Protect,
-    Recipient, Reopen, RiskClass, Signs, Sla, SuppressRule, TargetSpec, Verify,
+    Act, ActionRule, ApprovalRule, AtEnd, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,
+    EscalationStep, GroupRule, Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path,
+    Playbook, Policy, Protect, Recipient, Reopen, RiskClass, Signs, Sla, SuppressRule, TargetSpec, Verify,
 };
 pub use predicate::{Predicate, Truth};
 pub use report::{Diagnostic, Level, Report, Warning};

@@ -2,6 +2,8 @@
 //!
 //! Not for looking rules up (`lookup.rs`), nor for reading them from files (`compile/`).
 
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
@@ -14,6 +16,8 @@ use super::glob::Glob;
 use super::index::Index;
 use super::predicate::Predicate;
 use super::term::Term;
+
+pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect};
 
 vocabulary! {
     /// The most that any playbook may do. Ordered: the lowest of several wins.
@@ -70,8 +74,12 @@ pub struct Policy {
     pub playbooks: Vec<Playbook>,
     /// How much may be done unasked.
     pub budgets: Vec<BudgetRule>,
+    /// When nothing more is done unasked because it fails.
+    pub breakers: Vec<BreakerRule>,
     /// What is never touched, or only with care.
     pub protect: Vec<Protect>,
+    /// Who acts for us: what is found of their doing is our own, and never enforced.
+    pub own_actors: Vec<Glob>,
     /// Sources whose own `fixed` or `gone` counts as verification.
     pub verifiers: Vec<Glob>,
     /// When a case that returns is the same case.
@@ -406,52 +414,6 @@ pub struct Playbook {
     pub verify: Option<Verify>,
 }
 
-/// For what a budget is counted apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BudgetScope {
-    /// One for all.
-    Site,
-    /// One for each value of a field.
-    Field(Field),
-}
-
-/// What a budget counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Counts {
-    /// Every enforcement.
-    All,
-    /// Enforcements by these actions.
-    Actions(Vec<SmolStr>),
-}
-
-/// How much may be done unasked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BudgetRule {
-    /// Name.
-    pub id: SmolStr,
-    /// For what it is counted apart.
-    pub for_each: BudgetScope,
-    /// So many.
-    pub limit: u32,
-    /// In so long.
-    pub within: Span,
-    /// Of these.
-    pub counts: Counts,
-}
-
-/// What is never touched, or only with care.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Protect {
-    /// Its `id`, or its match in words.
-    pub id: SmolStr,
-    /// Which findings.
-    pub matcher: Predicate,
-    /// Most that may happen to them.
-    pub ceiling: Ceiling,
-    /// Why.
-    pub reason: String,
-}
-
 /// When a case that returns is the same case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reopen {
@@ -485,7 +447,9 @@ impl Policy {
             actions: BTreeMap::new(),
             playbooks: Vec::new(),
             budgets: Vec::new(),
+            breakers: Vec::new(),
             protect: Vec::new(),
+            own_actors: Vec::new(),
             verifiers: Vec::new(),
             reopen: Reopen::default(),
             greatest_age: Span::days(7),
@@ -516,9 +480,10 @@ impl Policy {
             .chain(self.protect.iter().map(|rule| &rule.matcher));
         let targets = self.playbooks.iter().filter_map(|rule| rule.act.as_ref()).map(|act| &act.target);
         let targets = targets.chain(contains().map(|contain| &contain.target));
-        let scopes = self.budgets.iter().filter_map(|rule| match &rule.for_each {
+        let scopes = self.budgets.iter().map(|rule| &rule.for_each).chain(self.breakers.iter().map(|b| &b.for_each));
+        let scopes = scopes.filter_map(|scope| match scope {
             BudgetScope::Field(field) => Some(field.clone()),
-            BudgetScope::Site => None,
+            BudgetScope::Site | BudgetScope::Playbook => None,
         });
         let fields = matchers
             .flat_map(Predicate::fields)

@@ -124,6 +124,12 @@ pub fn parse_until(text: &str) -> Result<WallTime, crate::time::NotATime> {
     WallTime::parse(text)
 }
 
+/// A date is its whole day in UTC: the beginning of it. A time is itself.
+pub fn parse_from(text: &str) -> Result<WallTime, crate::time::NotATime> {
+    let until = parse_until(text)?;
+    Ok(if text.len() == 10 { until.minus(Span::days(1)) } else { until })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,6 +53,18 @@ pub struct FindingEvent {
 }
 
 vocabulary! {
+    /// What is asked before something is done unasked.
+    #[derive(Default)]
+    GuardKind {
+        /// How much may be done: a grant takes a share.
+        #[default]
+        Budget = "budget",
+        /// Whether it has failed too often lately: a grant takes nothing.
+        Breaker = "breaker",
+    }
+}
+
+vocabulary! {
     /// A step in asking for a share of a budget.
     BudgetStep {
         /// A case asks; read by the budget's key.
@@ -63,6 +75,10 @@ vocabulary! {
         Denied = "denied",
         /// The case didn't need it after all; read by the budget's key.
         Returned = "returned",
+        /// What was done has failed; read by the breaker's key.
+        Failed = "failed",
+        /// That failure opened the breaker, until `not_after`; read by the case.
+        Opened = "opened",
     }
 }
 
@@ -73,6 +89,9 @@ pub struct BudgetMessage {
     pub id: String,
     /// Step.
     pub step: BudgetStep,
+    /// Budget or breaker.
+    #[serde(default)]
+    pub kind: GuardKind,
     /// Id of the budget in the policy.
     pub budget: SmolStr,
     /// Value of its `for_each` field.
@@ -91,6 +110,9 @@ pub struct BudgetMessage {
     pub limit: u32,
     /// Window in milliseconds.
     pub within_ms: i64,
+    /// Milliseconds that a breaker stays open.
+    #[serde(default)]
+    pub holds_ms: i64,
     /// No answer by then = denied.
     pub not_after: WallTime,
 }

@@ -40,7 +40,7 @@ pub mod signature;
 
 pub use action::{Action, ActionKind, OpenC2, OwnerRef, Purpose, Target};
 pub use avro::Version;
-pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, RulesStamp};
+pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, GuardKind, RulesStamp};
 pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, ContainmentView, Deadlines, TimelineEntry};
 pub use codec::{Codec, Encoding};
 pub use dead_letter::{DeadLetter, RejectCode};

@@ -178,8 +178,8 @@ budgets:
     assert!(policy.suppress(&facts, at("2027-04-01T00:00:00Z")).is_none());
     let f = finding(Class::Secret, "xy");
     let facts = Facts { finding: &f, context: &context };
-    assert_eq!(policy.protect(&facts).map(|p| p.id.as_str()), Some("more"));
-    assert_eq!(policy.budgets("any", &facts), Err(Field::ResourceAccount), "nobody knows whose budget it is");
+    assert_eq!(policy.protect(&facts, WallTime::default()).map(|p| p.id.as_str()), Some("more"));
+    assert_eq!(policy.guards("any", "p", &facts), Err(Field::ResourceAccount), "nobody knows whose budget it is");
 }
 
 #[test]
@@ -191,6 +191,6 @@ fn numbers_that_are_names_stay_as_they_are_spelt() {
     for account in ["012345678901", "1e3", "5710"] {
         let mut f = finding(Class::Secret, "x");
         f.resource.account = Some(account.into());
-        assert!(policy.protect(&Facts { finding: &f, context: &context }).is_some(), "{account}");
+        assert!(policy.protect(&Facts { finding: &f, context: &context }, WallTime::default()).is_some(), "{account}");
     }
 }

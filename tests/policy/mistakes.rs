@@ -64,6 +64,15 @@ const MISTAKES: &[(&str, &str)] = &[
         "actions: {shut: {by: bot, undo: open, plans: true, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: enforce, act: {do: shut, plan: required}}",
         "policy.yaml:5:19: error: `a` acts unasked, so nobody would sign its plan; take the path approve",
     ),
+    (
+        "budgets: [{id: a, for_each: site, limit: 1, within: 1h}]\nbreakers:\n  - {id: a, failures: 3, within: 1h, holds: 4h}",
+        "policy.yaml:5:10: error: a second budget named `a`",
+    ),
+    ("breakers:\n  - {id: a, failures: 0, within: 1h, holds: 4h}", "policy.yaml:4:23: error: "),
+    (
+        "protect:\n  - {match: {class: secret}, ceiling: ticket, reason: x, from: 2026-02-01, until: 2026-01-01}",
+        "policy.yaml:4:5: error: it ends before it begins",
+    ),
     ("risk:\n  - {id: a, sla: {acknowledge: 15}}", "policy.yaml:4:32: error: `15` is not a length of time"),
     (
         "risk:\n  - {id: a, sla: {}, escalate: pgae}\nescalation: {page: [{after: 0m, tell: owner}]}",

@@ -129,7 +129,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 10] = [
+    let lists: [(&'static str, Reader); 12] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
         ("risk", rules::risk),
@@ -138,6 +138,8 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         ("actions", acting::actions),
         ("playbooks", acting::playbooks),
         ("budgets", rules::budgets),
+        ("breakers", rules::breakers),
+        ("own_actors", rules::own_actors),
         ("protect", rules::protect),
         ("verifiers", rules::verifiers),
     ];
@@ -161,6 +163,7 @@ fn whole(draft: &mut Draft, problems: &mut Problems) {
         ("risk classes", policy.risk.len()),
         ("playbooks", policy.playbooks.len()),
         ("budgets", policy.budgets.len()),
+        ("breakers", policy.breakers.len()),
         ("protections", policy.protect.len()),
     ];
     for (what, size) in sizes.into_iter().filter(|(_, size)| *size > limits::RULES) {

@@ -9,12 +9,13 @@ use crate::policy::fields::{
 };
 use crate::policy::glob::Glob;
 use crate::policy::model::{
-    BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Protect, Recipient, Reopen,
-    RiskClass, Sla, SuppressRule,
+    BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Protect, Recipient,
+    Reopen, RiskClass, Sla, SuppressRule,
 };
 use crate::policy::node::Node;
 use crate::policy::predicate::Predicate;
-use crate::policy::term::parse_until;
+use crate::policy::term::{parse_from, parse_until};
+use crate::time::{NotATime, WallTime};
 
 use super::draft::{Draft, Named, NamedRecipient};
 use super::matching::{field, predicate};
@@ -32,12 +33,7 @@ pub(super) fn suppress(node: &Node, draft: &mut Draft, problems: &mut Problems) 
                 .error(fields.at, "no-end", "a suppression without an end")
                 .help("add `until: 2027-03-31`: someone must look again by then");
         }
-        let until = until.and_then(|node| {
-            let text = text(node, "a date, such as 2027-03-31", problems)?;
-            parse_until(text)
-                .map_err(|_| problems.expected(node, "a date, such as 2027-03-31, or an RFC 3339 time"))
-                .ok()
-        });
+        let until = until.and_then(|node| day(node, parse_until, problems));
         if let Some(Predicate::Always) = matcher {
             problems
                 .error(item_place(&fields), "matches-all", "a suppression of everything")
@@ -257,11 +253,7 @@ pub(super) fn budgets(node: &Node, draft: &mut Draft, problems: &mut Problems) {
     for item in items(node, "budgets", problems) {
         let Some(mut fields) = Fields::of(item, "a budget", problems) else { continue };
         let id = fields.need("id", problems).and_then(|node| name(node, "a name", problems));
-        let for_each =
-            fields.need("for_each", problems).and_then(|node| match text(node, "`site` or a field", problems)? {
-                "site" => Some(BudgetScope::Site),
-                name => field(name, &node.at, problems).map(BudgetScope::Field),
-            });
+        let for_each = fields.need("for_each", problems).and_then(|node| for_each(node, problems));
         let limit = fields.need("limit", problems).and_then(|node| count(node, 0, limits::BUDGET_GRANTS, problems));
         let within = fields.need("within", problems).and_then(|node| some_span(node, problems));
         let counts = match fields.get("counts") {
@@ -276,6 +268,45 @@ pub(super) fn budgets(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             draft.define(Named::Budget, &id, &at, problems);
             draft.rule(Named::Budget, &at);
             draft.policy.budgets.push(BudgetRule { id, for_each, limit, within, counts });
+        }
+    }
+}
+
+fn for_each(node: &Node, problems: &mut Problems) -> Option<BudgetScope> {
+    match text(node, "`site`, `playbook` or a field", problems)? {
+        "site" => Some(BudgetScope::Site),
+        "playbook" => Some(BudgetScope::Playbook),
+        name => field(name, &node.at, problems).map(BudgetScope::Field),
+    }
+}
+
+/// `breakers:`
+pub(super) fn breakers(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for item in items(node, "breakers", problems) {
+        let Some(mut fields) = Fields::of(item, "a breaker", problems) else { continue };
+        let id = fields.need("id", problems).and_then(|node| name(node, "a name", problems));
+        let for_each = fields.get("for_each").map_or(Some(BudgetScope::Playbook), |node| for_each(node, problems));
+        let failures =
+            fields.need("failures", problems).and_then(|node| count(node, 1, limits::BUDGET_GRANTS, problems));
+        let within = fields.need("within", problems).and_then(|node| some_span(node, problems));
+        let holds = fields.need("holds", problems).and_then(|node| some_span(node, problems));
+        let at = fields.value_at("id").clone();
+        fields.finish(problems);
+        if let (Some(id), Some(for_each), Some(failures), Some(within), Some(holds)) =
+            (id, for_each, failures, within, holds)
+        {
+            // One name for both, so that a denial says which it was.
+            draft.define(Named::Budget, &id, &at, problems);
+            draft.policy.breakers.push(BreakerRule { id, for_each, failures, within, holds });
+        }
+    }
+}
+
+/// `own_actors:`
+pub(super) fn own_actors(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for item in items(node, "names of actors", problems) {
+        if let Some(actor) = text(item, "an `actor.id`, or a glob", problems) {
+            draft.policy.own_actors.push(Glob::new(actor));
         }
     }
 }
@@ -296,6 +327,13 @@ fn counts(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Cou
     Some(Counts::Actions(names))
 }
 
+type ReadDay = fn(&str) -> Result<WallTime, NotATime>;
+
+fn day(node: &Node, read: ReadDay, problems: &mut Problems) -> Option<WallTime> {
+    let text = text(node, "a date, such as 2027-03-31", problems)?;
+    read(text).map_err(|_| problems.expected(node, "a date, such as 2027-03-31, or an RFC 3339 time")).ok()
+}
+
 /// `protect:`
 pub(super) fn protect(node: &Node, draft: &mut Draft, problems: &mut Problems) {
     for item in items(node, "protections", problems) {
@@ -306,6 +344,13 @@ pub(super) fn protect(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             .need("ceiling", problems)
             .and_then(|node| word(node, "ceiling", Ceiling::ALL, Ceiling::as_str, problems));
         let reason = fields.need("reason", problems).and_then(|node| text(node, "a sentence", problems));
+        let from = fields.get("from").map(|node| day(node, parse_from, problems));
+        let until = fields.get("until").map(|node| day(node, parse_until, problems));
+        if let (Some(Some(from)), Some(Some(until))) = (from, until)
+            && until <= from
+        {
+            problems.error(fields.at, "never", "it ends before it begins".to_owned()).help("`until` is after `from`");
+        }
         let at = fields.value_at("id").clone();
         fields.finish(problems);
         if let (Some(matcher), Some(ceiling), Some(reason)) = (matcher, ceiling, reason) {
@@ -316,7 +361,8 @@ pub(super) fn protect(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             };
             draft.define(Named::Protect, &id, &at, problems);
             draft.rule(Named::Protect, &at);
-            draft.policy.protect.push(Protect { id, matcher, ceiling, reason: reason.to_owned() });
+            let (from, until) = (from.flatten(), until.flatten());
+            draft.policy.protect.push(Protect { id, matcher, ceiling, reason: reason.to_owned(), from, until });
         }
     }
 }
