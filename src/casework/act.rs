@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use super::chosen::Chosen;
 use super::command::Order;
 use super::decide::Decision;
+use super::problem::PROBLEM;
 use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
@@ -16,9 +17,9 @@ use crate::time::Span;
 use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Purpose, Target};
 
 /// How long a responder has for a ticket or incident where the policy doesn't say.
-const TICKET_ANSWER: Span = Span::minutes(10);
+pub(super) const TICKET_ANSWER: Span = Span::minutes(10);
 
-const OPEN_TICKET: SmolStr = SmolStr::new_static("open_ticket");
+pub(super) const OPEN_TICKET: SmolStr = SmolStr::new_static("open_ticket");
 const OPEN_INCIDENT: SmolStr = SmolStr::new_static("open_incident");
 
 impl Case {
@@ -236,6 +237,8 @@ impl Case {
             .commands
             .iter()
             .filter(|c| c.generation == self.generation && matches!(c.kind, ActionKind::Ticket | ActionKind::Incident))
+            // The root cause outlives the generation.
+            .filter(|c| c.action != PROBLEM)
             .map(|c| (c.kind, c.responder.clone(), c.reference.clone()))
             .collect();
         for (kind, responder, reference) in tickets {
@@ -252,7 +255,7 @@ impl Case {
         }
     }
 
-    fn ticket_parameters(&self, queue: Option<SmolStr>) -> BTreeMap<String, String> {
+    pub(super) fn ticket_parameters(&self, queue: Option<SmolStr>) -> BTreeMap<String, String> {
         let mut parameters = BTreeMap::new();
         parameters.insert("asset".to_owned(), self.resource_line());
         if let Some(queue) = queue {

@@ -26,8 +26,10 @@ pub enum BudgetAnswer {
     NotAsked,
     /// All of them granted the action with this digest.
     Granted(String),
-    /// This one is spent, or didn't answer in time.
+    /// This one is spent, or open.
     Denied(SmolStr),
+    /// This one didn't answer in time.
+    Unanswered(SmolStr),
 }
 
 /// Everything a decision depends on, beside the rules that `rules` names.

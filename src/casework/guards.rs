@@ -27,6 +27,11 @@ impl Weighing {
         facts: &Facts<'_>,
     ) -> Vec<BudgetAsk> {
         let (CasePath::Enforce, Some(chosen)) = (self.path, chosen) else { return Vec::new() };
+        if let BudgetAnswer::Unanswered(id) = answer {
+            self.matched("budget", id);
+            self.at_most(CasePath::Approve, "budget_unanswered", format!("budget {id} didn't answer in time"));
+            return Vec::new();
+        }
         if let BudgetAnswer::Denied(id) = answer {
             if policy.breakers.iter().any(|breaker| breaker.id == *id) {
                 self.matched("breaker", id);

@@ -37,6 +37,7 @@ impl Case {
             first_opened_at: step.now,
             opened_at: step.now,
             reopenings: Vec::new(),
+            recurrences: Vec::new(),
             detected_at: lead.detected_at,
             received_at,
             phase: Phase::Stub,
@@ -96,6 +97,7 @@ impl Case {
     pub(super) fn reopen(&mut self, why: &str, last_observed: EventTime, step: &mut Step<'_>) {
         let reopen = step.rules.policy.reopen;
         self.count_reopening(step);
+        self.count_recurrence(step);
         self.generation = Generation(self.generation.0.saturating_add(1));
         step.tell(self, format!("reopened, generation {}: {why}", self.generation));
         let generation = self.generation;
@@ -112,6 +114,7 @@ impl Case {
         let flapping = self.reopenings.len() >= usize::try_from(reopen.flapping_count.max(1)).unwrap_or(usize::MAX);
         if !flapping {
             self.begin_generation(last_observed, Opening::Recurred, step);
+            self.review_problem(step);
             return;
         }
         self.reset();
@@ -124,6 +127,7 @@ impl Case {
         self.deadlines = self.new_deadlines(step);
         self.note_backfill(step);
         self.opened(Opening::Recurred, step);
+        self.review_problem(step);
     }
 
     pub(super) fn count_reopening(&mut self, step: &Step<'_>) {
@@ -322,10 +326,15 @@ impl Case {
     }
 
     /// The budgets have answered. Kill switch, ceiling and facts are looked at again.
-    pub(super) fn budgets_answered(&mut self, last_observed: EventTime, denied: Option<SmolStr>, step: &mut Step<'_>) {
+    pub(super) fn budgets_answered(
+        &mut self,
+        last_observed: EventTime,
+        refused: Option<BudgetAnswer>,
+        step: &mut Step<'_>,
+    ) {
         let granted = self.budget.as_ref().map(|b| b.digest.clone()).unwrap_or_default();
-        let answer = match denied {
-            Some(denied) => BudgetAnswer::Denied(denied),
+        let answer = match refused {
+            Some(refused) => refused,
             // Granted under other rules, which may have had other budgets: asked again.
             None if self.rules != step.rules.stamp() => BudgetAnswer::NotAsked,
             None => BudgetAnswer::Granted(granted),

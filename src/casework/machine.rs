@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 
 use super::arrival;
 use super::budget;
+use super::decide::BudgetAnswer;
 use super::lifecycle::last_observed;
 use super::state::{Case, Phase, RulesState};
 use super::step::{Enforcement, Outbox, Site, Step, Stray};
@@ -297,7 +298,8 @@ impl Casework {
                 if let Some(wait) = case.budget.as_mut() {
                     wait.asks.retain(|ask| ask.granted);
                 }
-                case.budgets_answered(last_observed(findings), Some(message.budget.clone()), &mut step);
+                let denied = BudgetAnswer::Denied(message.budget.clone());
+                case.budgets_answered(last_observed(findings), Some(denied), &mut step);
             }
             // A grant that came too late is given back; a late no is nothing.
             (None, BudgetStep::Granted) => return_grant(event, message, &mut step),

@@ -10,6 +10,7 @@
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
+//! | `problem` | what comes back after it was verified has a root cause |
 //! | `leave` | an approval that waits for enforcement |
 //! | `contained`, `containment` | whether a control buys time; its lease, renewal and end |
 //! | `plan` | what a responder says its action would change, for whoever approves it |
@@ -42,6 +43,7 @@ mod leave;
 mod lifecycle;
 mod machine;
 mod plan;
+mod problem;
 mod refusal;
 mod sla;
 mod state;

@@ -318,6 +318,8 @@ pub struct Case {
     pub opened_at: WallTime,
     /// Recent reopenings, for flapping.
     pub reopenings: Vec<WallTime>,
+    /// When it came back after a verified closing, as far as that makes a problem of it.
+    pub recurrences: Vec<WallTime>,
     /// Start of the exposure clock; a reopening doesn't move it.
     pub detected_at: EventTime,
     /// When we first heard of it.

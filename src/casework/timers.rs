@@ -1,5 +1,6 @@
 //! Deadlines: which is next, and what happens when it passes. They are fields of the case, nothing else.
 
+use super::decide::BudgetAnswer;
 use super::lifecycle::last_observed;
 use super::state::{Case, CommandState, Phase};
 use super::step::Step;
@@ -103,9 +104,9 @@ impl Case {
         match timer {
             Timer::Budget => {
                 let asked = self.budget.as_ref().and_then(|b| b.asks.iter().find(|a| !a.granted));
-                let denied = asked.map(|a| a.budget.clone()).unwrap_or_default();
+                let silent = asked.map(|a| a.budget.clone()).unwrap_or_default();
                 step.observe(Observation::Budget { outcome: BudgetOutcome::Unanswered });
-                self.budgets_answered(last_observed(findings), Some(denied), step);
+                self.budgets_answered(last_observed(findings), Some(BudgetAnswer::Unanswered(silent)), step);
             }
             Timer::ContainBudget => self.containment_unasked(step),
             Timer::Lease => self.lease_over(step),

@@ -3,6 +3,7 @@
 //! Not for looking rules up (`lookup.rs`), nor for reading them from files (`compile/`).
 
 mod limits;
+mod reopen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use super::predicate::Predicate;
 use super::term::Term;
 
 pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect};
+pub use reopen::{Problem, Reopen};
 
 vocabulary! {
     /// The most that any playbook may do. Ordered: the lowest of several wins.
@@ -412,23 +414,6 @@ pub struct Playbook {
     pub also: Vec<SmolStr>,
     /// How it is known that the risk is gone.
     pub verify: Option<Verify>,
-}
-
-/// When a case that returns is the same case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reopen {
-    /// So long after closing.
-    pub within: Span,
-    /// This many reopenings …
-    pub flapping_count: u32,
-    /// … in so long are flapping: held for a person.
-    pub flapping_within: Span,
-}
-
-impl Default for Reopen {
-    fn default() -> Self {
-        Self { within: Span::days(30), flapping_count: 3, flapping_within: Span::days(7) }
-    }
 }
 
 impl Policy {

@@ -9,8 +9,8 @@ use crate::policy::fields::{
 };
 use crate::policy::glob::Glob;
 use crate::policy::model::{
-    BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Protect, Recipient,
-    Reopen, RiskClass, Sla, SuppressRule,
+    BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Problem, Protect,
+    Recipient, Reopen, RiskClass, Sla, SuppressRule,
 };
 use crate::policy::node::Node;
 use crate::policy::predicate::Predicate;
@@ -391,6 +391,12 @@ pub(super) fn reopen(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             reopen.flapping_within = within;
         }
         flapping.finish(problems);
+    }
+    if let Some(mut problem) = fields.get("problem").and_then(|node| Fields::of(node, "problem", problems)) {
+        let times = problem.need("count", problems).and_then(|node| count(node, 1, 1_000, problems));
+        let within = problem.need("within", problems).and_then(|node| some_span(node, problems));
+        problem.finish(problems);
+        reopen.problem = times.zip(within).map(|(count, within)| Problem { count, within });
     }
     fields.finish(problems);
     draft.policy.reopen = reopen;
