@@ -292,8 +292,9 @@ impl Case {
 
 fn verify_terms(playbook: &Playbook) -> VerifyTerms {
     playbook.verify.as_ref().map_or_else(VerifyTerms::default, |v| VerifyTerms {
-        by: Some(v.by.clone()),
+        by: v.by.clone(),
         within_ms: v.within.as_millis(),
+        absent_ms: v.absent_for.map_or(0, Span::as_millis),
         tries: v.tries,
         gone: v.gone.iter().map(|(field, value)| (field.to_string(), value.to_string())).collect(),
         healthy: !v.healthy.is_empty(),

@@ -117,6 +117,10 @@ impl Case {
                     .as_deref()
                     .map_or_else(|| "repair the cause, then say `repaired`".to_owned(), brief),
             ),
+            Phase::AwaitingVerification if self.verification.is_none() && self.absence.is_some() => {
+                let (who, next) = self.absent_until().unwrap_or_default();
+                (BottleneckKind::Verifier, who, next)
+            }
             Phase::AwaitingVerification => {
                 let who = self.verification.as_ref().map_or_else(|| self.lead.source.clone(), |v| v.by.clone());
                 (BottleneckKind::Verifier, who, "look whether the risk is gone, and say so".to_owned())

@@ -8,7 +8,7 @@ use super::step::Step;
 use super::store::Store;
 use crate::limits::BUDGET_GRANTS;
 use crate::metrics::{BudgetOutcome, Observation};
-use crate::time::Span;
+use crate::time::{Span, WallTime};
 use crate::wire::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, GuardKind};
 
 /// Other budgets that each message has a look at, to forget those whose windows are over: more than one, so that there
@@ -30,7 +30,11 @@ pub(super) fn handle(store: &mut Store, message: &BudgetMessage, step: &mut Step
     let since = step.now.minus(within);
     budget.grants.retain(|grant| grant.at > since);
     let known = budget.grants.iter().position(|grant| grant.request == message.id);
-    if message.kind == GuardKind::Breaker {
+    if message.kind == GuardKind::Source {
+        if let Some(said) = source(budget, message, step.now) {
+            answer(message, said, step);
+        }
+    } else if message.kind == GuardKind::Breaker {
         let outcome = breaker(budget, message, step);
         if let Some(outcome) = outcome {
             answer(message, outcome, step);
@@ -64,6 +68,25 @@ pub(super) fn handle(store: &mut Store, message: &BudgetMessage, step: &mut Step
         if store.budget(&key).is_some_and(over) {
             store.forget_budget(&key);
         }
+    }
+}
+
+/// Whether a source still reports; nothing to its own reports.
+fn source(state: &mut BudgetState, message: &BudgetMessage, now: WallTime) -> Option<BudgetMessage> {
+    let last = state.grants.last().map(|heard| heard.at);
+    match message.step {
+        BudgetStep::Heard => {
+            let at = last.map_or(message.not_after, |last| last.max(message.not_after));
+            state.grants = vec![Grant { request: String::new(), at }];
+            None
+        }
+        BudgetStep::Request => {
+            let since = now.minus(Span::millis(message.holds_ms));
+            let reports = last.is_some_and(|last| last >= since);
+            let step = if reports { BudgetStep::Granted } else { BudgetStep::Denied };
+            Some(BudgetMessage { step, not_after: last.unwrap_or_default(), ..message.clone() })
+        }
+        _ => None,
     }
 }
 

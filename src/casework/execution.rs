@@ -227,6 +227,7 @@ impl Case {
     pub(super) fn try_failed(&mut self, cause: &'static str, summary: &str, step: &mut Step<'_>) {
         self.failed_before = Some(SmolStr::new_static(cause));
         self.end_verification(summary, step);
+        self.absence = None;
         self.fix = None;
         self.granted = None;
         // Whoever acknowledged it believed in the try that has failed.

@@ -64,7 +64,7 @@ impl Weighing {
 /// Asking a budget or a breaker, before it has a request's id.
 pub(super) fn guard_ask(tenant: &str, guard: Guard) -> BudgetAsk {
     BudgetAsk {
-        key: CaseUid(Identity::of(guard.kind.as_str()).text(tenant).text(&guard.id).text(&guard.scope).finish()),
+        key: guard_key(tenant, &guard),
         kind: guard.kind,
         budget: guard.id,
         scope: guard.scope,
@@ -74,4 +74,9 @@ pub(super) fn guard_ask(tenant: &str, guard: Guard) -> BudgetAsk {
         request: String::new(),
         granted: false,
     }
+}
+
+/// Key of what is asked: a budget, a breaker or a source, for one value of what it is counted for.
+pub fn guard_key(tenant: &str, guard: &Guard) -> CaseUid {
+    CaseUid(Identity::of(guard.kind.as_str()).text(tenant).text(&guard.id).text(&guard.scope).finish())
 }

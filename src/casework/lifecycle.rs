@@ -69,6 +69,8 @@ impl Case {
             granted: None,
             terms: VerifyTerms::default(),
             verification: None,
+            absence: None,
+            verified_how: None,
             plan: None,
             budget: None,
             containment: None,
@@ -174,6 +176,8 @@ impl Case {
         self.approval = None;
         self.granted = None;
         self.verification = None;
+        self.absence = None;
+        self.verified_how = None;
         self.plan = None;
         self.budget = None;
         self.contained_at = None;
@@ -357,6 +361,8 @@ impl Case {
             vec![reason("verified", format!("{} ({by})", evidence.what()))],
         );
         self.end_verification("verified", step);
+        self.absence = None;
+        self.verified_how = Some(evidence.how());
         self.drop_approval("verified", step);
         self.granted = None;
         self.return_budgets(step);
@@ -378,7 +384,7 @@ impl Case {
         self.stage_closed(step);
         step.tell(self, format!("closed, verified: {}", evidence.what()));
         step.observe(Observation::Closed {
-            closing: Closing::Verified,
+            closing: if evidence.is_absence() { Closing::Absent } else { Closing::Verified },
             resolution: if self.human_touches == 0 { Resolution::Automatic } else { Resolution::People },
             human_touches: self.human_touches,
             path: SmolStr::new_static(self.path.as_str()),
@@ -396,6 +402,7 @@ impl Case {
         self.granted = None;
         self.plan = None;
         self.verification = None;
+        self.absence = None;
         self.budget = None;
         self.escalation = None;
         self.deadlines = Deadlines::default();

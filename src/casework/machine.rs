@@ -257,7 +257,8 @@ impl Casework {
         let mut step =
             step(now, &rules, &self.site, self.enforcement, out, trigger, message.id.clone(), Actor::engine());
         step.trace.clone_from(&event.trace);
-        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned | BudgetStep::Failed) {
+        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned | BudgetStep::Failed | BudgetStep::Heard)
+        {
             budget::handle(&mut self.store, message, &mut step);
             return;
         }
@@ -274,7 +275,10 @@ impl Casework {
         if opened {
             case.breaker_opened(message, &mut step);
         }
-        if opened || case.containment_budget(message, findings, &mut step) {
+        if opened
+            || case.containment_budget(message, findings, &mut step)
+            || case.absence_answered(message, findings, &mut step)
+        {
             case.settle(stood, &mut step);
             self.set_timer(&uid);
             return;

@@ -11,6 +11,7 @@
 //! | `act`, `command` | from a decision to commands |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `problem` | what comes back after it was verified has a root cause |
+//! | `absence` | not seen any more by sources that still report: the weaker evidence |
 //! | `leave` | an approval that waits for enforcement |
 //! | `contained`, `containment` | whether a control buys time; its lease, renewal and end |
 //! | `plan` | what a responder says its action would change, for whoever approves it |
@@ -21,6 +22,7 @@
 //! | `budget`, `breaker` | shares granted exactly once; nothing more is done that fails |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
+mod absence;
 mod acknowledgement;
 mod act;
 mod approval;
@@ -59,10 +61,11 @@ mod view;
 
 pub use contained::{Containing, Wanted};
 pub use decide::{Argument, BudgetAnswer, Decision, decide};
+pub use guards::guard_key;
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
-    Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment, ContainmentState,
+    Absence, Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment, ContainmentState,
     Escalation, EscalationStep, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};

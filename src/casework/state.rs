@@ -233,6 +233,9 @@ pub struct VerifyTerms {
     pub by: Option<SmolStr>,
     /// Milliseconds in all.
     pub within_ms: i64,
+    /// Milliseconds without a sighting that count as gone; 0 = they never do.
+    #[serde(default)]
+    pub absent_ms: i64,
     /// Tries.
     pub tries: u32,
     /// Fields that must be shown, with the values that mean *gone*.
@@ -241,6 +244,19 @@ pub struct VerifyTerms {
     pub healthy: bool,
     /// Whether an unhealthy answer takes the action back.
     pub undo: bool,
+}
+
+/// Waiting for a finding not to be seen any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// Since when it must not have been seen.
+    pub since: WallTime,
+    /// When it is looked at next.
+    pub at: WallTime,
+    /// The sources of its findings that are being asked whether they still report.
+    pub asks: Vec<BudgetAsk>,
+    /// When it was first found that one of them is silent.
+    pub silent_since: Option<WallTime>,
 }
 
 /// A verification under way.
@@ -383,6 +399,10 @@ pub struct Case {
     pub terms: VerifyTerms,
     /// Verification under way.
     pub verification: Option<Verification>,
+    /// Waiting for it not to be seen any more.
+    pub absence: Option<Absence>,
+    /// How it was verified: `verifier`, `person`, `vendor`, `absence`.
+    pub verified_how: Option<SmolStr>,
     /// Plan under way, or made and not yet asked about.
     pub plan: Option<Plan>,
     /// Budgets asked.

@@ -17,6 +17,7 @@ pub(super) enum Timer {
     ApprovalRemind,
     ApprovalExpires,
     VerifyAgain,
+    Absent,
     VerifyDeadline,
     Lease,
     Sla(SlaTarget),
@@ -38,6 +39,7 @@ impl Timer {
             Self::ApprovalRemind => "timer:approval_remind",
             Self::ApprovalExpires => "timer:approval_expires",
             Self::VerifyAgain => "timer:verify_again",
+            Self::Absent => "timer:absent",
             Self::VerifyDeadline => "timer:verify_deadline",
             Self::Lease => "timer:lease",
             Self::Sla(SlaTarget::Acknowledge) => "timer:acknowledge",
@@ -83,6 +85,9 @@ impl Case {
                 offer(verification.again_at, Timer::VerifyAgain);
                 offer(Some(verification.deadline), Timer::VerifyDeadline);
             }
+            if self.phase == Phase::AwaitingVerification {
+                offer(self.absence.as_ref().map(|absence| absence.at), Timer::Absent);
+            }
             if let Some((at, target)) = self.next_sla() {
                 offer(Some(at), Timer::Sla(target));
             }
@@ -114,6 +119,7 @@ impl Case {
             Timer::ApprovalRemind => self.remind_approvers(step),
             Timer::ApprovalExpires => self.approval_silent(step),
             Timer::VerifyAgain => self.send_verification(step),
+            Timer::Absent => self.absence_due(findings, step),
             Timer::VerifyDeadline => {
                 for command in &mut self.commands {
                     if command.kind == crate::wire::ActionKind::Verify && command.state == CommandState::Sent {

@@ -21,6 +21,7 @@ pub struct Evidence {
     by: Actor,
     seen_at: WallTime,
     what: String,
+    absence: Option<Span>,
 }
 
 impl Evidence {
@@ -38,6 +39,16 @@ impl Evidence {
     pub fn what(&self) -> &str {
         &self.what
     }
+
+    /// Whether nobody looked, and it was only not seen any more: the weaker evidence.
+    pub fn is_absence(&self) -> bool {
+        self.absence.is_some()
+    }
+
+    /// The word for it.
+    pub fn how(&self) -> SmolStr {
+        if self.is_absence() { SmolStr::new_static("absence") } else { SmolStr::new_static(self.by.kind.as_str()) }
+    }
 }
 
 /// What looking at a verification's answer gave.
@@ -50,6 +61,7 @@ pub(super) enum Looked {
 impl Case {
     /// Asks the playbook's verifier; without one, waits for the source's own word or for another person.
     pub(super) fn ask_verification(&mut self, step: &mut Step<'_>) {
+        self.wait_for_absence(step);
         let Some(by) = self.terms.by.clone() else {
             self.verification = None;
             step.enter(self, Phase::AwaitingVerification);
@@ -140,7 +152,12 @@ impl Case {
             }
         }
         let evidence =
-            Evidence { by: actor.clone(), seen_at: seen, what: format!("{} looked and it is gone", actor.id) };
+            Evidence {
+                by: actor.clone(),
+                seen_at: seen,
+                what: format!("{} looked and it is gone", actor.id),
+                absence: None,
+            };
         match said.feedback.healthy {
             Some(false) => Ok(Looked::Unhealthy(evidence)),
             None if self.terms.healthy => Err(Refusal::HealthUnknown),
@@ -173,7 +190,33 @@ impl Case {
         let each = |source: &SmolStr| Actor { id: source.clone(), kind: ActorKind::Vendor };
         let others = sources.iter().map(each).try_for_each(|source| self.not_the_fixer(&source, step));
         let checked = others.and(own).and_then(|()| self.newer_than_fix(seen, step));
-        Some(checked.map(|()| Evidence { by: actor, seen_at: seen, what: format!("{names} reports it repaired") }))
+        Some(checked.map(|()| Evidence {
+            by: actor,
+            seen_at: seen,
+            what: format!("{names} reports it repaired"),
+            absence: None,
+        }))
+    }
+
+    /// Not seen for so long after the fix by any of its sources, which all still report. Weaker than a look: a policy
+    /// has to ask for it.
+    pub(super) fn absence_evidence(
+        &self,
+        since: WallTime,
+        findings: &Findings,
+        step: &Step<'_>,
+    ) -> Result<Evidence, Refusal> {
+        let sources = findings.sources();
+        let each = |source: &SmolStr| Actor { id: source.clone(), kind: ActorKind::Vendor };
+        sources.iter().map(each).try_for_each(|source| self.not_the_fixer(&source, step))?;
+        if let Some(seen) = findings.last_open().map(EventTime::as_wall).filter(|seen| *seen > since) {
+            return Err(Refusal::OlderThanFix { seen: since, than: seen, what: "the last sighting" });
+        }
+        let names = sources.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+        let span = step.now.since(since);
+        let what = format!("{names} still reports, and has not seen it for {span} (absence: the weaker evidence)");
+        let by = Actor { id: names.into(), kind: ActorKind::Vendor };
+        Ok(Evidence { by, seen_at: step.now, what, absence: Some(span) })
     }
 
     fn not_the_fixer(&self, actor: &Actor, step: &Step<'_>) -> Result<(), Refusal> {

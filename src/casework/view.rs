@@ -32,6 +32,8 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         opened_at: case.opened_at,
         last_observed: findings.last_observed().unwrap_or(case.lead.observed_at),
         closed_at: case.closed_at,
+        verified_by: case.verified_by.as_ref().map(|actor| actor.id.clone()),
+        verified_how: case.verified_how.clone(),
         open_findings: if case.phase.is_open() { u32::try_from(findings.exposing()).unwrap_or(u32::MAX) } else { 0 },
         findings: u32::try_from(findings.len()).unwrap_or(u32::MAX),
         detections: findings.detections().saturating_add(case.overflow),

@@ -18,6 +18,7 @@ use super::dead_letter::dead_letter;
 use super::decode;
 use super::feedback::{self, ReadFeedback, Refused};
 use super::guard::{Stumbled, guarded};
+use super::heard::Heard;
 use super::output::{IntakeOut, Routed, SourceCount, Visibility};
 use super::place::{Place, place};
 use super::receipt;
@@ -88,10 +89,11 @@ impl Intake {
     pub fn handle(&self, batch: &[Input<'_>], now: WallTime) -> IntakeOut {
         let mut out = IntakeOut::default();
         let mut combiner = Combiner::new(&self.reads);
+        let mut heard = Heard::new(&self.rules.policy);
         for (at, input) in batch.iter().enumerate() {
             match input.role {
                 Role::Detections(source) => {
-                    self.take_detections(source, at, input.record, &mut combiner, now, &mut out)
+                    self.take_detections(source, at, input.record, &mut combiner, &mut heard, now, &mut out)
                 }
                 Role::Feedback => self.take_feedback(input.record, now, &mut out),
             }
@@ -99,15 +101,21 @@ impl Intake {
         for row in combiner.into_rows() {
             self.send_row(row, batch, now, &mut out);
         }
+        for message in heard.into_messages(&self.settings.tenant) {
+            let event = self.event(CaseEventKind::Budget, message.key, None);
+            self.send(CaseEvent { budget: Some(message), ..event }, &mut out);
+        }
         out
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn take_detections(
         &self,
         name: &str,
         at: usize,
         record: &Record,
         combiner: &mut Combiner<'_>,
+        heard: &mut Heard<'_>,
         now: WallTime,
         out: &mut IntakeOut,
     ) {
@@ -126,7 +134,9 @@ impl Intake {
             Ok(Ok(findings)) => {
                 count.findings += findings.len() as u64;
                 count.empty += u64::from(findings.is_empty());
+                heard.record(name, record.timestamp);
                 for finding in findings {
+                    heard.finding(&finding, record.timestamp);
                     combiner.add(finding, at, record);
                 }
             }

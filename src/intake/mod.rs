@@ -13,6 +13,7 @@
 //! | `decode.rs` | bytes → findings with fingerprint and position |
 //! | `combine.rs` | repeats that follow each other → one row with a count |
 //! | `place.rs` | context, suppression, grouping key, case uid: once per row |
+//! | `heard.rs` | which sources have reported, and on what: silence of others proves nothing |
 //! | `feedback.rs` | bytes → feedback whose credential has been looked at |
 //! | `dead_letter.rs` | what can't be processed, whole, and on which topic |
 //! | `receipt.rs` | what intake tells the audit: samples of suppression, forged credentials |
@@ -26,6 +27,7 @@ mod dead_letter;
 mod decode;
 mod feedback;
 mod guard;
+mod heard;
 #[expect(clippy::module_inception, reason = "the folder's word is the type's word")]
 mod intake;
 mod output;

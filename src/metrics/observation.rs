@@ -91,6 +91,8 @@ vocabulary! {
     Closing {
         /// Independent verification.
         Verified = "verified",
+        /// Not seen any more by sources that still report: verified, by weaker evidence.
+        Absent = "absent",
         /// Somebody entitled accepted the risk.
         AcceptedRisk = "accepted_risk",
         /// Somebody entitled said it was none.

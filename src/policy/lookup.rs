@@ -11,11 +11,14 @@ use crate::wire::{GuardKind, Target};
 
 use super::model::{
     ActionRule, ApprovalRule, BreakerRule, BudgetRule, BudgetScope, Counts, EscalationStep, Grouping, Playbook, Policy,
-    Protect, RiskClass, SuppressRule, TargetSpec,
+    Protect, RiskClass, SourceRule, SuppressRule, TargetSpec,
 };
 
 /// Source of what this program says itself.
 pub const OWN_SOURCE: &str = "shutter";
+
+/// How long it is remembered that a source has reported.
+const REMEMBERED: Span = Span::days(30);
 
 /// A budget or a breaker that is asked before something is done unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +177,27 @@ impl Policy {
         let ours = self.actions.values().any(|action| action.by == actor)
             || self.own_actors.iter().any(|glob| glob.matches(actor));
         ours.then_some(actor)
+    }
+
+    /// How often this source is expected to report; none where nothing is expected, and its silence says nothing.
+    pub fn expected(&self, source: &str) -> Option<&SourceRule> {
+        self.sources.iter().find(|rule| rule.source.matches(source))
+    }
+
+    /// Whether any playbook takes absence for evidence: only then is it of interest who reports.
+    pub fn waits_for_absence(&self) -> bool {
+        self.playbooks.iter().filter_map(|p| p.verify.as_ref()).any(|verify| verify.absent_for.is_some())
+    }
+
+    /// What is asked about a source before its silence on a finding counts: whether it still reports. None where
+    /// nobody knows how often it should, or on what.
+    pub fn reporting(&self, source: &str, facts: Option<&Facts<'_>>) -> Option<Guard> {
+        let rule = self.expected(source)?;
+        let scope = match &rule.by {
+            None => SmolStr::default(),
+            Some(field) => text(facts?.get(field))?.into(),
+        };
+        Some(Guard { kind: GuardKind::Source, id: source.into(), scope, limit: 0, within: REMEMBERED, holds: rule.every })
     }
 
     /// An action by its name.

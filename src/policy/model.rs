@@ -18,7 +18,7 @@ use super::index::Index;
 use super::predicate::Predicate;
 use super::term::Term;
 
-pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect};
+pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect, SourceRule};
 pub use reopen::{Problem, Reopen};
 
 vocabulary! {
@@ -82,6 +82,8 @@ pub struct Policy {
     pub protect: Vec<Protect>,
     /// Who acts for us: what is found of their doing is our own, and never enforced.
     pub own_actors: Vec<Glob>,
+    /// How often sources are expected to report.
+    pub sources: Vec<SourceRule>,
     /// Sources whose own `fixed` or `gone` counts as verification.
     pub verifiers: Vec<Glob>,
     /// When a case that returns is the same case.
@@ -379,10 +381,12 @@ vocabulary! {
 /// How it is known that the risk is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// Verifier; never the executor.
-    pub by: SmolStr,
+    /// Verifier; never the executor. None where only absence is waited for.
+    pub by: Option<SmolStr>,
     /// Each try is answered within.
     pub within: Span,
+    /// Not seen for so long after the fix, by sources that still report, counts as gone.
+    pub absent_for: Option<Span>,
     /// How many tries.
     pub tries: u32,
     /// Names and the values that they must hold.
@@ -435,6 +439,7 @@ impl Policy {
             breakers: Vec::new(),
             protect: Vec::new(),
             own_actors: Vec::new(),
+            sources: Vec::new(),
             verifiers: Vec::new(),
             reopen: Reopen::default(),
             greatest_age: Span::days(7),

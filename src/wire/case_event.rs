@@ -61,6 +61,8 @@ vocabulary! {
         Budget = "budget",
         /// Whether it has failed too often lately: a grant takes nothing.
         Breaker = "breaker",
+        /// Whether a source still reports, before its silence on a finding counts.
+        Source = "source",
     }
 }
 
@@ -75,6 +77,8 @@ vocabulary! {
         Denied = "denied",
         /// The case didn't need it after all; read by the budget's key.
         Returned = "returned",
+        /// The source has reported, at `not_after`; read by the source's key.
+        Heard = "heard",
         /// What was done has failed; read by the breaker's key.
         Failed = "failed",
         /// That failure opened the breaker, until `not_after`; read by the case.

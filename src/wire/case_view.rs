@@ -165,6 +165,10 @@ pub struct CaseView {
     pub last_observed: EventTime,
     /// Closed here.
     pub closed_at: Option<WallTime>,
+    /// Who verified.
+    pub verified_by: Option<SmolStr>,
+    /// How: `verifier`, `person`, `vendor`, or `absence`, the weaker evidence.
+    pub verified_how: Option<SmolStr>,
     /// Findings that are open.
     pub open_findings: u32,
     /// All findings of the case.

@@ -52,7 +52,9 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     let end = view.closed_at.unwrap_or(now);
     say("exposed", format!("{}, since {}", end.since(view.detected_at.as_wall()), view.detected_at))?;
     if let Some(closed) = view.closed_at {
-        say("closed", closed.to_string())?;
+        let how = view.verified_how.as_deref().unwrap_or("nobody");
+        let by = view.verified_by.as_deref().unwrap_or_default();
+        say("closed", format!("{closed}, verified by {how} {by}"))?;
     }
     say(
         "findings",

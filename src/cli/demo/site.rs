@@ -71,7 +71,7 @@ fn everybody(folder: &Path) -> anyhow::Result<BTreeMap<SmolStr, ActorKind>> {
     let (catalog, _) = Catalog::compile(files::read(&folder.join("catalog"))?).map_err(broken)?;
     let executors = policy.actions.values().map(|action| (action.by.clone(), ActorKind::Executor));
     let verifiers =
-        policy.playbooks.iter().filter_map(|p| p.verify.as_ref()).map(|v| (v.by.clone(), ActorKind::Verifier));
+        policy.playbooks.iter().filter_map(|p| p.verify.as_ref()?.by.clone()).map(|by| (by, ActorKind::Verifier));
     let people = catalog.people.keys().map(|person| (person.clone(), ActorKind::Person));
     Ok(executors.chain(verifiers).chain(people).map(|(name, kind)| (SmolStr::from(&*name), kind)).collect())
 }

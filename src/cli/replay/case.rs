@@ -66,6 +66,8 @@ impl Told {
             opened_at,
             last_observed,
             closed_at,
+            verified_by,
+            verified_how,
             open_findings,
             findings,
             detections,
@@ -103,6 +105,8 @@ impl Told {
         line.put("opened_at", json!(opened_at));
         line.put("last_observed", json!(last_observed));
         line.put("closed_at", json!(closed_at));
+        line.put("verified_by", json!(verified_by));
+        line.put("verified_how", json!(verified_how));
         line.put("deadlines", json!(deadlines));
         line.put("met", json!(met));
         line.put("breached", json!(breached));

@@ -236,11 +236,27 @@ type Verification = (Option<Verify>, Option<crate::policy::report::Place>);
 
 fn verify(node: &Node, problems: &mut Problems) -> Verification {
     let Some(mut fields) = Fields::of(node, "verify", problems) else { return (None, None) };
-    let by_node = fields.need("by", problems);
+    let absent_for = fields.get("absent_for").map(|node| some_span(node, problems));
+    // Who waits for absence alone asks nobody.
+    let alone = absent_for.is_some() && fields.key("by").is_none();
+    let by_node = if alone { None } else { fields.need("by", problems) };
     let by = by_node.and_then(|node| name(node, "the name of a verifier", problems));
-    let within = fields.need("within", problems).and_then(|node| some_span(node, problems));
+    let within = match absent_for {
+        Some(absent) if alone => absent,
+        _ => fields.need("within", problems).and_then(|node| some_span(node, problems)),
+    };
+    if let (Some(Some(absent)), Some(within), false) = (absent_for, within, alone)
+        && absent >= within
+    {
+        let text = format!("absence for {absent} can't be seen within {within}");
+        problems.error(fields.at, "never", text).help("let `within` be longer than `absent_for`");
+    }
     let tries = fields.get("tries").map_or(Some(1), |node| count(node, 1, 100, problems));
-    let gone = fields.need("gone", problems).and_then(|node| expectations(node, Names::Fields, problems));
+    let gone = match fields.get("gone") {
+        None if alone => Some(Vec::new()),
+        Some(node) => expectations(node, Names::Fields, problems),
+        None => fields.need("gone", problems).and_then(|_| None),
+    };
     let if_not_gone = fields.get("if_not_gone").map_or(Some(IfNotGone::Escalate), |node| {
         word(node, "answer to a risk that stays", IfNotGone::ALL, IfNotGone::as_str, problems)
     });
@@ -251,8 +267,12 @@ fn verify(node: &Node, problems: &mut Problems) -> Verification {
     fields.finish(problems);
     let verify = (|| {
         Some(Verify {
-            by: by?,
+            by: if alone { None } else { Some(by?) },
             within: within?,
+            absent_for: match absent_for {
+                Some(absent) => Some(absent?),
+                None => None,
+            },
             tries: tries?,
             gone: gone?,
             if_not_gone: if_not_gone?,

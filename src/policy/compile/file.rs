@@ -129,7 +129,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 12] = [
+    let lists: [(&'static str, Reader); 13] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
         ("risk", rules::risk),
@@ -140,6 +140,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         ("budgets", rules::budgets),
         ("breakers", rules::breakers),
         ("own_actors", rules::own_actors),
+        ("sources", rules::sources),
         ("protect", rules::protect),
         ("verifiers", rules::verifiers),
     ];
@@ -164,6 +165,7 @@ fn whole(draft: &mut Draft, problems: &mut Problems) {
         ("playbooks", policy.playbooks.len()),
         ("budgets", policy.budgets.len()),
         ("breakers", policy.breakers.len()),
+        ("sources", policy.sources.len()),
         ("protections", policy.protect.len()),
     ];
     for (what, size) in sizes.into_iter().filter(|(_, size)| *size > limits::RULES) {

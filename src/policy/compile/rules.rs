@@ -10,7 +10,7 @@ use crate::policy::fields::{
 use crate::policy::glob::Glob;
 use crate::policy::model::{
     BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Problem, Protect,
-    Recipient, Reopen, RiskClass, Sla, SuppressRule,
+    Recipient, Reopen, RiskClass, Sla, SourceRule, SuppressRule,
 };
 use crate::policy::node::Node;
 use crate::policy::predicate::Predicate;
@@ -298,6 +298,24 @@ pub(super) fn breakers(node: &Node, draft: &mut Draft, problems: &mut Problems) 
             // One name for both, so that a denial says which it was.
             draft.define(Named::Budget, &id, &at, problems);
             draft.policy.breakers.push(BreakerRule { id, for_each, failures, within, holds });
+        }
+    }
+}
+
+/// `sources:`
+pub(super) fn sources(node: &Node, draft: &mut Draft, problems: &mut Problems) {
+    for item in items(node, "sources", problems) {
+        let Some(mut fields) = Fields::of(item, "a source", problems) else { continue };
+        let source =
+            fields.need("source", problems).and_then(|node| text(node, "the name of a source, or a glob", problems));
+        let source = source.map(Glob::new);
+        let every = fields.need("expect_every", problems).and_then(|node| some_span(node, problems));
+        let by = fields
+            .get("by")
+            .map(|node| text(node, "a field", problems).and_then(|name| field(name, &node.at, problems)));
+        fields.finish(problems);
+        if let (Some(source), Some(every), false) = (source, every, matches!(by, Some(None))) {
+            draft.policy.sources.push(SourceRule { source, every, by: by.flatten() });
         }
     }
 }

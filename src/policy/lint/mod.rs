@@ -27,6 +27,7 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     safety::beside(draft, problems);
     safety::containments(draft, problems);
     safety::plans(draft, problems);
+    safety::absence(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }

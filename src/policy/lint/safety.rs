@@ -16,12 +16,12 @@ pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
     for (playbook, places) in placed(draft) {
         let Some(verify) = &playbook.verify else { continue };
         let does = playbook.act.iter().map(|act| &act.action).chain(playbook.contain.iter().map(|c| &c.action));
-        for action in does.filter_map(|name| draft.policy.actions.get(name)).filter(|action| action.by == verify.by) {
+        for action in does.filter_map(|name| draft.policy.actions.get(name)).filter(|action| verify.by.as_ref() == Some(&action.by)) {
             let at = places.verify_by.as_ref().unwrap_or(&places.id);
             let problem = problems.error(
                 at,
                 "same-hands",
-                format!("`{}` carries out `{}` and would verify its own work", verify.by, action.id),
+                format!("`{}` carries out `{}` and would verify its own work", action.by, action.id),
             );
             problem.help("name a verifier that is someone or something else");
             if let Some(place) = draft.defined.get(&(Named::Action, action.id.clone())) {
@@ -171,6 +171,18 @@ pub(super) fn playbooks(draft: &Draft, problems: &mut Problems) {
         problems
             .warning(at, "no-budget", "something is done unasked, and no budget counts everything done unasked")
             .help("add `budgets: [{id: site, for_each: site, limit: 40, within: 1h, counts: all}]`");
+    }
+}
+
+/// Absence as evidence, of sources of which nobody knows how often they report.
+pub(super) fn absence(draft: &Draft, problems: &mut Problems) {
+    for (playbook, places) in placed(draft) {
+        let waits = playbook.verify.as_ref().is_some_and(|verify| verify.absent_for.is_some());
+        if waits && draft.policy.sources.is_empty() {
+            let text = format!("`{}` waits for absence, and no source is expected to report", playbook.id);
+            let help = "add `sources: [{source: trivy, expect_every: 1d}]`: silence of a source that may be dead proves nothing";
+            problems.error(&places.id, "never", text).help(help);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::Ceiling;
 use crate::facts::Field;
+use crate::policy::glob::Glob;
 use crate::policy::predicate::Predicate;
 use crate::time::{Span, WallTime};
 
@@ -55,6 +56,17 @@ pub struct BreakerRule {
     pub within: Span,
     /// For so long.
     pub holds: Span,
+}
+
+/// How often a source is expected to report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRule {
+    /// Which sources.
+    pub source: Glob,
+    /// At least so often.
+    pub every: Span,
+    /// For each value of this field by itself; none = any record of the source counts.
+    pub by: Option<Field>,
 }
 
 /// What is never touched, or only with care.
