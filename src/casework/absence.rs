@@ -28,7 +28,9 @@ impl Case {
 
     /// The quiet period is over: do its sources still report?
     pub(super) fn absence_due(&mut self, findings: &Findings, step: &mut Step<'_>) {
-        let Some(mut absence) = self.absence.take().filter(|_| self.phase == Phase::AwaitingVerification) else { return };
+        let Some(mut absence) = self.absence.take().filter(|_| self.phase == Phase::AwaitingVerification) else {
+            return;
+        };
         if !absence.asks.is_empty() {
             // No answer within a minute: as good as silent.
             self.source_silent(absence, "nobody knows whether its sources still report", step);
@@ -104,7 +106,8 @@ impl Case {
                 // Seen meanwhile by an older observation than the claim allows: the period begins anew.
                 step.tell(self, format!("not gone by absence: {refusal}"));
                 absence.since = findings.last_open().map_or(step.now, |seen| seen.as_wall());
-                absence.at = absence.since.plus(Span::millis(self.terms.absent_ms)).max(step.now.plus(Span::seconds(1)));
+                absence.at =
+                    absence.since.plus(Span::millis(self.terms.absent_ms)).max(step.now.plus(Span::seconds(1)));
                 absence.asks.clear();
                 self.absence = Some(absence);
             }

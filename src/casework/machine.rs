@@ -257,8 +257,7 @@ impl Casework {
         let mut step =
             step(now, &rules, &self.site, self.enforcement, out, trigger, message.id.clone(), Actor::engine());
         step.trace.clone_from(&event.trace);
-        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned | BudgetStep::Failed | BudgetStep::Heard)
-        {
+        if matches!(message.step, BudgetStep::Request | BudgetStep::Returned | BudgetStep::Failed | BudgetStep::Heard) {
             budget::handle(&mut self.store, message, &mut step);
             return;
         }

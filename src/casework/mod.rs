@@ -65,8 +65,9 @@ pub use guards::guard_key;
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
-    Absence, Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment, ContainmentState,
-    Escalation, EscalationStep, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
+    Absence, Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment,
+    ContainmentState, Escalation, EscalationStep, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification,
+    VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};

@@ -151,13 +151,12 @@ impl Case {
                 Some(_) => {}
             }
         }
-        let evidence =
-            Evidence {
-                by: actor.clone(),
-                seen_at: seen,
-                what: format!("{} looked and it is gone", actor.id),
-                absence: None,
-            };
+        let evidence = Evidence {
+            by: actor.clone(),
+            seen_at: seen,
+            what: format!("{} looked and it is gone", actor.id),
+            absence: None,
+        };
         match said.feedback.healthy {
             Some(false) => Ok(Looked::Unhealthy(evidence)),
             None if self.terms.healthy => Err(Refusal::HealthUnknown),

@@ -197,7 +197,14 @@ impl Policy {
             None => SmolStr::default(),
             Some(field) => text(facts?.get(field))?.into(),
         };
-        Some(Guard { kind: GuardKind::Source, id: source.into(), scope, limit: 0, within: REMEMBERED, holds: rule.every })
+        Some(Guard {
+            kind: GuardKind::Source,
+            id: source.into(),
+            scope,
+            limit: 0,
+            within: REMEMBERED,
+            holds: rule.every,
+        })
     }
 
     /// An action by its name.

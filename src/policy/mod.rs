@@ -37,7 +37,8 @@ pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
     Act, ActionRule, ApprovalRule, AtEnd, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,
     EscalationStep, GroupRule, Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path,
-    Playbook, Policy, Problem, Protect, Recipient, Reopen, RiskClass, Signs, Sla, SourceRule, SuppressRule, TargetSpec, Verify,
+    Playbook, Policy, Problem, Protect, Recipient, Reopen, RiskClass, Signs, Sla, SourceRule, SuppressRule, TargetSpec,
+    Verify,
 };
 pub use predicate::{Predicate, Truth};
 pub use report::{Diagnostic, Level, Report, Warning};

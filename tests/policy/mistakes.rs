@@ -73,6 +73,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "protect:\n  - {match: {class: secret}, ceiling: ticket, reason: x, from: 2026-02-01, until: 2026-01-01}",
         "policy.yaml:4:5: error: it ends before it begins",
     ),
+    (
+        "playbooks:\n  - {id: a, path: ticket, verify: {absent_for: 1d}}",
+        "policy.yaml:4:10: error: `a` waits for absence, and no source is expected to report",
+    ),
+    (
+        "playbooks:\n  - {id: a, path: ticket, verify: {by: b, within: 1h, absent_for: 1d, gone: {finding.status: fixed}}}\nsources: [{source: b, expect_every: 1h}]",
+        "policy.yaml:4:35: error: absence for 1d can't be seen within 1h",
+    ),
     ("risk:\n  - {id: a, sla: {acknowledge: 15}}", "policy.yaml:4:32: error: `15` is not a length of time"),
     (
         "risk:\n  - {id: a, sla: {}, escalate: pgae}\nescalation: {page: [{after: 0m, tell: owner}]}",

@@ -255,7 +255,10 @@ fn verify(node: &Node, problems: &mut Problems) -> Verification {
     let gone = match fields.get("gone") {
         None if alone => Some(Vec::new()),
         Some(node) => expectations(node, Names::Fields, problems),
-        None => fields.need("gone", problems).and_then(|_| None),
+        None => {
+            fields.need("gone", problems);
+            None
+        }
     };
     let if_not_gone = fields.get("if_not_gone").map_or(Some(IfNotGone::Escalate), |node| {
         word(node, "answer to a risk that stays", IfNotGone::ALL, IfNotGone::as_str, problems)

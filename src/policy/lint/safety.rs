@@ -16,7 +16,10 @@ pub(super) fn same_hands(draft: &Draft, problems: &mut Problems) {
     for (playbook, places) in placed(draft) {
         let Some(verify) = &playbook.verify else { continue };
         let does = playbook.act.iter().map(|act| &act.action).chain(playbook.contain.iter().map(|c| &c.action));
-        for action in does.filter_map(|name| draft.policy.actions.get(name)).filter(|action| verify.by.as_ref() == Some(&action.by)) {
+        for action in does
+            .filter_map(|name| draft.policy.actions.get(name))
+            .filter(|action| verify.by.as_ref() == Some(&action.by))
+        {
             let at = places.verify_by.as_ref().unwrap_or(&places.id);
             let problem = problems.error(
                 at,
