@@ -3,6 +3,9 @@
 //!
 //! Start reading at ARCHITECTURE.md; the way of a detection is `formats` → `intake` → `casework`.
 
+// They panic where nobody reads on, as under `| head`: cli/shown.rs has what doesn't.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 // Tests in here share their workers with those in `tests/`.
 #[cfg(test)]
 extern crate self as shutter;

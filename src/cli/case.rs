@@ -9,32 +9,52 @@ mod show;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use super::exit;
+use super::help::Ending;
 use super::site::Where;
 use crate::time::WallTime;
 use crate::wire::CaseView;
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter case list --config shutter.yaml
-  shutter case list --config shutter.yaml --bottleneck approver --owner team/payments
-  shutter case show 3f2a --config shutter.yaml
-  shutter case explain 3f2a --config shutter.yaml --format json
-
-The first digits of a uid are enough where no other case begins with them.";
+/// The end of `shutter case --help`.
+pub const END: Ending = Ending {
+    examples: &["shutter case list --config shutter.yaml", "shutter case show 3f2a --config shutter.yaml"],
+    notes: &[FIRST_DIGITS],
+    found: None,
+};
+const FIRST_DIGITS: &str = "The first digits of a uid are enough where no other case begins with them.";
+const LIST: Ending = Ending {
+    examples: &[
+        "shutter case list --config shutter.yaml",
+        "shutter case list --config shutter.yaml --bottleneck approver --owner team/payments",
+        "shutter case list --config shutter.yaml --format tsv | cut -f 1,6,7",
+    ],
+    notes: &[
+        "On a terminal the columns are aligned; elsewhere, and with --format tsv, a tab stands between them, and the \
+              first line names them.",
+    ],
+    found: None,
+};
+const SHOW: Ending =
+    Ending { examples: &["shutter case show 3f2a --config shutter.yaml"], notes: &[FIRST_DIGITS], found: None };
+const EXPLAIN: Ending = Ending {
+    examples: &[
+        "shutter case explain 3f2a --config shutter.yaml",
+        "shutter case explain 3f2a --config shutter.yaml --format json",
+    ],
+    notes: &[FIRST_DIGITS],
+    found: None,
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// List cases, the oldest deadline first; open ones unless told otherwise.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = LIST.text())]
     List(list::Args),
     /// Show one case: what it waits for, its deadlines, its story.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = SHOW.text())]
     Show(One),
     /// Explain one case: every decision, with what matched and why.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = EXPLAIN.text())]
     Explain(One),
 }
 

@@ -14,15 +14,18 @@ use crate::policy::report::{Colour, Diagnostic};
 use crate::policy::{Catalog, Level, Policy, Report, compile, files};
 
 use super::exit;
+use super::help::Ending;
 
 /// The end of `shutter check --help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter check --policy deploy/policy
-  shutter check --policy deploy/policy --catalog deploy/catalog --strict
-  shutter check --catalog catalog-info.yaml --format json
-
-Exit code 1 says that there are warnings and --strict was given; 2, that the policy or catalog can't be used.";
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter check --policy deploy/policy",
+        "shutter check --policy deploy/policy --catalog deploy/catalog --strict",
+        "shutter check --catalog catalog-info.yaml --format json",
+    ],
+    notes: &[],
+    found: Some("there are warnings, and --strict was given"),
+};
 
 /// `shutter check`
 #[derive(Debug, clap::Args)]

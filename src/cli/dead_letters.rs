@@ -8,38 +8,66 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::site::{Format, Reach, Site, Where};
+use super::help::Ending;
+use super::shown::Listing;
+use super::site::{Format, Listed, Reach, Site, Where};
 use super::{exit, shown};
 use crate::log::Topic;
 use crate::service::letters::{self, At, Entry, Mark, Replayed};
 use crate::time::WallTime;
 use crate::wire::{DeadLetter, RejectCode};
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter dead-letters list --config shutter.yaml --code malformed --since 2026-11-24T00:00:00Z
-  shutter dead-letters show 0/17 --config shutter.yaml
-  shutter dead-letters replay --config shutter.yaml --topic shutter.detections.falco --dry-run
-  shutter dead-letters replay 0/17 --config shutter.yaml
-
-Replay sends the record as it came, headers included, back to its source topic. A marker beside the letter keeps it
-from being sent twice: running the same command again sends only what was not sent before, also after it was killed.
-What was rejected again after a replay is a new letter; filters and --all leave it out without --again.
-Don't run two replays at the same moment. Letters of sources that bear secrets are on a topic of their own:
---restricted. Exit code 1 says that some letters could not be sent.";
+/// The end of `shutter dead-letters --help`.
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter dead-letters list --config shutter.yaml",
+        "shutter dead-letters show 0/17 --config shutter.yaml",
+        "shutter dead-letters replay 0/17 --config shutter.yaml",
+    ],
+    notes: &[RESTRICTED],
+    found: Some(UNSENT),
+};
+const RESTRICTED: &str = "Letters of sources that bear secrets are on a topic of their own: --restricted.";
+const UNSENT: &str = "some letters could not be sent";
+const LIST: Ending = Ending {
+    examples: &[
+        "shutter dead-letters list --config shutter.yaml",
+        "shutter dead-letters list --config shutter.yaml --code malformed --since 2026-11-24T00:00:00Z",
+    ],
+    notes: &[
+        RESTRICTED,
+        "On a terminal the columns are aligned; elsewhere, and with --format tsv, a tab stands between them.",
+    ],
+    found: None,
+};
+const SHOW: Ending =
+    Ending { examples: &["shutter dead-letters show 0/17 --config shutter.yaml"], notes: &[RESTRICTED], found: None };
+const REPLAY: Ending = Ending {
+    examples: &[
+        "shutter dead-letters replay 0/17 --config shutter.yaml",
+        "shutter dead-letters replay --config shutter.yaml --topic shutter.detections.falco --dry-run",
+    ],
+    notes: &[
+        "Sends the record as it came, headers included, back to its source topic. A marker beside the letter keeps it from \
+         being sent twice: running the same command again sends only what was not sent before, also after it was killed. \
+         What was rejected again after a replay is a new letter; filters and --all leave it out without --again. Don't run \
+         two replays at the same moment.",
+        RESTRICTED,
+    ],
+    found: Some(UNSENT),
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// List letters, the oldest first.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = LIST.text())]
     List(Filtered),
     /// Show one letter whole.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = SHOW.text())]
     Show(Shown),
     /// Send letters back to where they came from, each once.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = REPLAY.text())]
     Replay(Replay),
 }
 
@@ -47,7 +75,7 @@ pub enum Args {
 #[derive(Debug, clap::Args)]
 pub struct Filtered {
     #[command(flatten)]
-    at: Where,
+    at: Listed,
     #[command(flatten)]
     which: Which,
 }
@@ -182,7 +210,7 @@ fn list(args: &Filtered) -> anyhow::Result<ExitCode> {
     let found = find(&site, topic(&site, args.which.restricted), |_, letter| args.which.keeps(letter))?;
     let replayed = |found: &Found, at: &At| found.marks.get(at) == Some(&Mark::Done);
     match args.at.format {
-        Format::Json => {
+        Listing::Json => {
             let list: Vec<_> = found
                 .letters
                 .iter()
@@ -195,8 +223,8 @@ fn list(args: &Filtered) -> anyhow::Result<ExitCode> {
                 .collect();
             shown::json(&json!({"topic": topic(&site, args.which.restricted), "letters": list}))?;
         }
-        Format::Text => {
-            let rows = found
+        Listing::Text | Listing::Tsv => {
+            let rows: Vec<Vec<String>> = found
                 .letters
                 .iter()
                 .map(|(at, letter)| {
@@ -211,10 +239,14 @@ fn list(args: &Filtered) -> anyhow::Result<ExitCode> {
                     ]
                 })
                 .collect();
-            shown::table(&["letter", "code", "from", "rejected", "bytes", "replayed", "message"], rows)?;
+            shown::table(
+                &["letter", "code", "from", "rejected", "bytes", "replayed", "message"],
+                &rows,
+                args.at.format,
+            )?;
             if found.letters.is_empty() {
                 let other = if args.which.restricted { "without --restricted" } else { "with --restricted" };
-                eprintln!("no letter; those on the other topic are listed {other}");
+                shown::remark(format_args!("no letter; those on the other topic are listed {other}"));
             }
         }
     }
@@ -240,31 +272,31 @@ fn show(args: &Shown) -> anyhow::Result<ExitCode> {
         let replayed = found.marks.get(at) == Some(&Mark::Done);
         match args.at.format {
             Format::Json => shown::json(&json!({"position": at, "replayed": replayed, "letter": letter}))?,
-            Format::Text => print(at, letter, replayed),
+            Format::Text => print(at, letter, replayed)?,
         }
     }
     Ok(ExitCode::from(exit::OK))
 }
 
-fn print(at: &At, letter: &DeadLetter, replayed: bool) {
-    println!("letter    {at}");
-    println!("code      {}", letter.code);
-    println!("message   {}", shown::block(&letter.message));
-    println!("from      {} of {}", shown::line(&place(letter)), letter.timestamp);
-    println!("rejected  {}", letter.at);
-    println!("replayed  {}", if replayed { "yes" } else { "no" });
+fn print(at: &At, letter: &DeadLetter, replayed: bool) -> std::io::Result<()> {
+    shown::say(format_args!("letter    {at}"))?;
+    shown::say(format_args!("code      {}", letter.code))?;
+    shown::say(format_args!("message   {}", shown::block(&letter.message)))?;
+    shown::say(format_args!("from      {} of {}", shown::line(&place(letter)), letter.timestamp))?;
+    shown::say(format_args!("rejected  {}", letter.at))?;
+    shown::say(format_args!("replayed  {}", if replayed { "yes" } else { "no" }))?;
     if let Some(key) = &letter.key {
-        println!("key       {} (hex)", shown::line(key));
+        shown::say(format_args!("key       {} (hex)", shown::line(key)))?;
     }
     for (name, value) in &letter.headers {
-        println!("header    {}: {}", shown::line(name), shown::line(value));
+        shown::say(format_args!("header    {}: {}", shown::line(name), shown::line(value)))?;
     }
-    println!("digest    {}", letter.payload_digest);
-    println!("payload   {} bytes", letter.payload_bytes);
+    shown::say(format_args!("digest    {}", letter.payload_digest))?;
+    shown::say(format_args!("payload   {} bytes", letter.payload_bytes))?;
     match std::str::from_utf8(&letter.payload) {
-        _ if letter.by_reference => println!("(kept by reference: read it from its source topic)"),
-        Ok(text) => println!("{}", shown::block(text)),
-        Err(_) => println!("hex:{}", hex::encode(&letter.payload)),
+        _ if letter.by_reference => shown::say("(kept by reference: read it from its source topic)"),
+        Ok(text) => shown::say(format_args!("{}", shown::block(text))),
+        Err(_) => shown::say(format_args!("hex:{}", hex::encode(&letter.payload))),
     }
 }
 
@@ -313,14 +345,14 @@ fn tell(args: &Replay, done: &[(At, Replayed)]) -> anyhow::Result<ExitCode> {
         Format::Text => {
             for (at, outcome) in done {
                 match outcome {
-                    Replayed::Sent if args.dry_run => println!("{at}: would be sent"),
-                    Replayed::Sent => println!("{at}: sent"),
-                    Replayed::Before => println!("{at}: was sent before"),
-                    Replayed::Refused(why) => println!("{at}: not sent: {}", shown::line(why)),
+                    Replayed::Sent if args.dry_run => shown::say(format_args!("{at}: would be sent"))?,
+                    Replayed::Sent => shown::say(format_args!("{at}: sent"))?,
+                    Replayed::Before => shown::say(format_args!("{at}: was sent before"))?,
+                    Replayed::Refused(why) => shown::say(format_args!("{at}: not sent: {}", shown::line(why)))?,
                 }
             }
             let word = if args.dry_run { "would be sent" } else { "sent" };
-            println!("{sent} {word}, {before} sent before, {refused} not sent");
+            shown::say(format_args!("{sent} {word}, {before} sent before, {refused} not sent"))?;
         }
     }
     Ok(ExitCode::from(if refused == 0 { exit::OK } else { exit::FOUND }))

@@ -7,39 +7,62 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::help::Ending;
 use super::site::{Format, Reach, Site, Where};
 use super::{exit, shown};
 use crate::casework::Enforcement;
 use crate::clock;
 use crate::config::read_key;
+use crate::log::Header;
 use crate::service::switch::{self, Stands, Statement};
 use crate::wire::Keyring;
 use crate::wire::signature::signed_headers;
 use crate::worker::{Switch, Trust};
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter enforce off --config shutter.yaml --reason 'the cloud bot misbehaves'
-  shutter enforce on --config shutter.yaml --reason 'mended, see INC-42' --as ada-laptop
-  shutter enforce status --config shutter.yaml
-
-Off takes effect in every running worker at its next turn, within a second: nothing that changes the world goes out,
-and what is out is withdrawn. Off needs no key, so that an emergency never fails for want of one; on needs the key of
-a person (`feedback_keys`, kind person): every worker checks its signature, on Kafka too. Status tells what the topic
-`control` says; /readyz of an instance tells what it works under.";
+/// The end of `shutter enforce --help`.
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter enforce off --config shutter.yaml --reason 'the cloud bot misbehaves'",
+        "shutter enforce on --config shutter.yaml --reason 'mended, see INC-42' --as ada-laptop",
+        "shutter enforce status --config shutter.yaml",
+    ],
+    notes: &[],
+    found: None,
+};
+const OFF: Ending = Ending {
+    examples: &["shutter enforce off --config shutter.yaml --reason 'the cloud bot misbehaves'"],
+    notes: &[
+        "It takes effect in every running worker at its next turn, within a second: nothing that changes the world \
+              goes out, and what is out is withdrawn. It needs no key, so that an emergency never fails for want of one; \
+              with --as, the record says who it was. Where that key isn't known or can't be read, it is switched off all \
+              the same, unsigned.",
+    ],
+    found: None,
+};
+const ON: Ending = Ending {
+    examples: &["shutter enforce on --config shutter.yaml --reason 'mended, see INC-42' --as ada-laptop"],
+    notes: &[
+        "It needs the key of a person (`feedback_keys`, kind person): every worker checks its signature, on Kafka too.",
+    ],
+    found: None,
+};
+const STATUS: Ending = Ending {
+    examples: &["shutter enforce status --config shutter.yaml"],
+    notes: &["What the topic `control` says; /readyz of an instance tells what it works under."],
+    found: None,
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// Stop all enforcement at once.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = OFF.text())]
     Off(Throw),
     /// Allow enforcement again.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = ON.text())]
     On(Throw),
     /// Where it stands, and who threw it last.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = STATUS.text())]
     Status(Where),
 }
 
@@ -78,13 +101,16 @@ fn throw(enforcement: Enforcement, how: &Throw) -> anyhow::Result<ExitCode> {
     let site = Site::open(&how.at.config)?;
     let statement = Statement { enforcement, reason: how.reason.clone(), at: clock::now() };
     let mut keyring = Keyring::default();
-    let mut headers = Vec::new();
-    if let Some(id) = &how.key {
-        let key = site.key(id)?;
-        let secret = key.secret(|name| std::env::var(name).ok())?;
-        keyring.insert(id, &key.actor, key.kind, &secret)?;
-        headers.extend(signed_headers(&statement.to_sign(&site.config.tenant), id, &secret));
-    }
+    let headers = match how.key.as_deref().map(|id| signed(&site, id, &statement, &mut keyring)) {
+        None => Vec::new(),
+        Some(Ok(headers)) => headers,
+        // Nobody who wants it off at night is to look for a key first.
+        Some(Err(why)) if enforcement == Enforcement::Off => {
+            shown::remark(format_args!("warning: {why:#}; it is switched off all the same, unsigned"));
+            Vec::new()
+        }
+        Some(Err(why)) => return Err(why),
+    };
     // Judged here too, where the process or the topic would take it: a refusal has the same words everywhere.
     let judged = statement
         .judged(&site.config.tenant, &headers, &keyring, clock::now())
@@ -101,6 +127,14 @@ fn throw(enforcement: Enforcement, how: &Throw) -> anyhow::Result<ExitCode> {
         }
     }
     tell(&site, how.at.format)
+}
+
+/// The headers that prove who says it, by a key of the configuration.
+fn signed(site: &Site, id: &str, statement: &Statement, keyring: &mut Keyring) -> anyhow::Result<Vec<Header>> {
+    let key = site.key(id)?;
+    let secret = key.secret(|name| std::env::var(name).ok())?;
+    keyring.insert(id, &key.actor, key.kind, &secret)?;
+    Ok(signed_headers(&statement.to_sign(&site.config.tenant), id, &secret).to_vec())
 }
 
 fn tell(site: &Site, format: Format) -> anyhow::Result<ExitCode> {
@@ -124,18 +158,22 @@ fn tell(site: &Site, format: Format) -> anyhow::Result<ExitCode> {
             shown::json(&json!({"enforcement": enforcement, "switch": thrown, "disbelieved": disbelieved}))?;
         }
         (Format::Text, None) if disbelieved.is_some() => {
-            println!("enforcement is {enforcement}: what was said of it last is not believed");
+            shown::say(format_args!("enforcement is {enforcement}: what was said of it last is not believed"))?;
         }
-        (Format::Text, None) => println!("enforcement is on; nobody ever switched it"),
+        (Format::Text, None) => shown::say("enforcement is on; nobody ever switched it")?,
         (Format::Text, Some(Switch { actor, reason, at, .. })) => {
-            println!("enforcement is {enforcement}, since {at}, by {}: {}", shown::line(actor), shown::line(reason));
+            shown::say(format_args!(
+                "enforcement is {enforcement}, since {at}, by {}: {}",
+                shown::line(actor),
+                shown::line(reason)
+            ))?;
         }
     }
     if let Some(why) = disbelieved {
-        eprintln!("warning: the last record of the switch on `control` changes nothing: {why}");
+        shown::remark(format_args!("warning: the last record of the switch on `control` changes nothing: {why}"));
     }
     if matches!(site.reach, Reach::Database) {
-        eprintln!("no process runs; it holds from the next start on");
+        shown::remark("no process runs; it holds from the next start on");
     }
     Ok(ExitCode::from(exit::OK))
 }

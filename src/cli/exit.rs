@@ -17,18 +17,17 @@ pub const USAGE: u8 = 2;
 /// It failed while running: a broker, a disk, another process that took over.
 pub const FAILED: u8 = 3;
 
-/// The same for people, at the end of every `--help`.
-pub const HELP: &str = "\
-Exit codes:
-  0  done
-  1  it ran and found a problem (rejected records, wrong topology, findings of a check)
-  2  the command line, the configuration or the policy can't be used; nothing was done
-  3  it failed while running (broker, disk, fenced by another instance)";
-
-/// The end of a command's `--help`: `#[command(after_help = exit::help("Example:\n  shutter …"))]`.
-pub fn help(examples: &str) -> String {
-    format!("{examples}\n\n{HELP}")
-}
+/// The same for people: at the end of every `--help`, in README.md and docs/operating.md (a test compares them).
+pub const MEANINGS: [(u8, &str); 4] = [
+    (OK, "done"),
+    (
+        FOUND,
+        "it ran, and found what it tells: records rejected, topics that aren't as they must be, an answer refused or \
+         without effect, a letter not sent, warnings under --strict, a demo that didn't end as it should",
+    ),
+    (USAGE, "the command line, or a file that it names, can't be used; nothing was done"),
+    (FAILED, "it failed while running (broker, disk, another process), or nothing was heard in time"),
+];
 
 /// An error that the person at the keyboard can mend: gives [`USAGE`].
 ///
@@ -86,6 +85,17 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn the_documents_say_the_same_of_every_code() {
+        for document in ["README.md", "docs/operating.md"] {
+            let text = std::fs::read_to_string(format!("{}/{document}", env!("CARGO_MANIFEST_DIR"))).expect("there");
+            for (code, meaning) in MEANINGS {
+                let row = format!("| {code} | {meaning} |");
+                assert!(text.contains(&row), "{document} lacks: {row}");
+            }
+        }
+    }
 
     #[test]
     fn errors_become_exit_codes() {

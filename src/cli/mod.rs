@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `frame.rs` | what every command shares: parsing, dispatch, how errors are printed |
 //! | `exit.rs` | exit codes, and which error gives which |
+//! | `help.rs` | the end of every `--help`: examples, notes, exit codes |
 //! | `input.rs` | record files, as a stream of records |
 //! | `check.rs` | `shutter check` |
 //! | `normalize.rs` | `shutter normalize` |
@@ -20,7 +21,7 @@
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
-//! `#[command(after_help = exit::help("Example:\n  shutter …"))]`: a test asks for an example and the exit codes.
+//! `#[command(after_help = END.text())]`: a test asks for examples of its own that can be typed, and the exit codes.
 
 mod case;
 mod check;
@@ -30,6 +31,7 @@ mod enforce;
 pub mod exit;
 mod feedback;
 mod frame;
+mod help;
 pub mod input;
 pub mod logging;
 mod normalize;

@@ -10,25 +10,29 @@ use clap::Args as ClapArgs;
 use smol_str::SmolStr;
 
 use super::exit;
+use super::help::Ending;
 use super::input::{Form, InputError, Records};
+use super::shown;
 use crate::clock;
 use crate::formats::{DecodeInput, Decoder, Format, Mapping, Redactor, fingerprint};
 use crate::time::WallTime;
 
-/// The end of `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter normalize --format trivy report.json
-  shutter normalize --format sarif results.sarif.gz | jq -r '[.severity, .title] | @tsv'
-  shutter normalize --mapping deploy/mappings/ait-ads.yaml alerts.csv.gz
-  kafkacat -C -t detections.falco -e | shutter normalize --format falco -
-
-One finding a line on standard output; every rejected record, with its place and the reason, on standard error.
-Exit code 1 says that records were rejected; the findings of the others are all there.
-
-Secrets are replaced by a hash keyed with SHUTTER_SITE_KEY from the environment, so that they can be compared
-with those of a running Shutter; without it, with a fixed key that hides nothing from somebody who can guess.
-The key is what is in the key file, in hex where that holds bytes: SHUTTER_SITE_KEY=$(xxd -p -c 64 site.key)";
+/// The end of `shutter normalize --help`.
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter normalize --format trivy report.json",
+        "shutter normalize --format sarif results.sarif.gz | jq -r '[.severity, .title] | @tsv'",
+        "shutter normalize --mapping deploy/mappings/ait-ads.yaml alerts.csv.gz",
+        "kafkacat -C -t detections.falco -e | shutter normalize --format falco -",
+    ],
+    notes: &[
+        "One finding a line on standard output; every rejected record, with its place and the reason, on standard error.",
+        "Secrets are replaced by a hash keyed with SHUTTER_SITE_KEY from the environment, so that they can be compared \
+         with those of a running Shutter; without it, with a fixed key that hides nothing from somebody who can guess. \
+         The key is what is in the key file, in hex where that holds bytes: SHUTTER_SITE_KEY=$(xxd -p -c 64 site.key)",
+    ],
+    found: Some("records were rejected; the findings of the others are all there"),
+};
 
 /// Options of `shutter normalize`.
 #[derive(Debug, ClapArgs)]
@@ -94,7 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             Err(error @ InputError::TooLarge(_)) => {
                 rejected += 1;
-                eprintln!("{topic}: {error}");
+                shown::remark(format_args!("{topic}: {error}"));
                 continue;
             }
         };
@@ -102,7 +106,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         match decoder.decode(&record.bytes, &input, &redactor) {
             Err(reject) => {
                 rejected += 1;
-                eprintln!("{topic}: {}: rejected ({}): {reject}", record.place, reject.code.as_str());
+                shown::remark(format_args!("{topic}: {}: rejected ({}): {reject}", record.place, reject.code.as_str()));
             }
             Ok(findings) => {
                 for mut finding in findings {
@@ -117,7 +121,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     if read + rejected == 0 {
-        eprintln!("{topic}: no records in it; is that the right file, and is --records right?");
+        shown::remark(format_args!("{topic}: no records in it; is that the right file, and is --records right?"));
     }
     Ok(ExitCode::from(if rejected == 0 { exit::OK } else { exit::FOUND }))
 }

@@ -23,8 +23,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use smol_str::SmolStr;
 
 use super::exit;
+use super::help::Ending;
 use super::input::Form;
 use super::normalize;
+use super::shown;
 use crate::casework::Site;
 use crate::clock;
 use crate::engine::{Answered, Engine, Trials};
@@ -39,21 +41,24 @@ use ledger::Ledger;
 use order::{Ordered, Reading};
 use output::{Output, Overwrite};
 
-/// The end of `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter replay --policy deploy/policy --catalog deploy/catalog --format trivy --input report.json --out out
-  shutter replay --policy deploy/policy --mapping deploy/mappings/ait-ads.yaml --input alerts.csv.gz --out out \\
-      --ceiling enforce --answers simulated --go-on 30d --members
-
-Records are taken in the order of their event time, and the clock stops at the last one unless --go-on lets it run on.
-That is one order of inputs: a live installation reads many partitions at once and may meet the same detections in
-another order. Cases, generations, actions and targets are comparable between runs; opening times and ids with time
-in them need not be. The same file under the same rules gives the same bytes.
-
-Into DIR: cases.jsonl (the case that matters most first), actions.jsonl, receipts.jsonl, dead_letters.jsonl
-(dead_letters.restricted.jsonl for what may bear secrets), summary.json; docs/replay.md explains each field. Exit code 1
-says that records were rejected. Secrets are hashed with SHUTTER_SITE_KEY from the environment, as by normalize.";
+/// The end of `shutter replay --help`.
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter replay --policy deploy/policy --catalog deploy/catalog --format trivy --input report.json --out out",
+        "shutter replay --policy deploy/policy --mapping deploy/mappings/ait-ads.yaml --input alerts.csv.gz --out out \\\n    \
+         --ceiling enforce --answers simulated --go-on 30d --members",
+    ],
+    notes: &[
+        "Records are taken in the order of their event time, and the clock stops at the last one unless --go-on lets it run \
+         on. That is one order of inputs: a live installation reads many partitions at once and may meet the same \
+         detections in another order. Cases, generations, actions and targets are comparable between runs; opening times \
+         and ids with time in them need not be. The same file under the same rules gives the same bytes.",
+        "Into DIR: cases.jsonl (the case that matters most first), actions.jsonl, receipts.jsonl, dead_letters.jsonl \
+         (dead_letters.restricted.jsonl for what may bear secrets), summary.json; docs/replay.md explains each field. \
+         Secrets are hashed with SHUTTER_SITE_KEY from the environment, as by normalize.",
+    ],
+    found: Some("records were rejected"),
+};
 
 /// Who answers what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -202,20 +207,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn told(ordered: &Ordered, args: &Args, fallback: WallTime) {
     let name = file_name(&args.input);
     if ordered.seen() == 0 {
-        eprintln!("{name}: no records in it; is that the right file, and is --records right?");
+        shown::remark(format_args!("{name}: no records in it; is that the right file, and is --records right?"));
     }
     if !ordered.was_ordered {
-        eprintln!(
+        shown::remark(format_args!(
             "{name}: the records aren't in the order of their event time; they are taken in that order (ties as they \
              stand)."
-        );
+        ));
     }
     if ordered.undated > 0 && args.received_at.is_none() {
-        eprintln!(
+        shown::remark(format_args!(
             "{name}: records without a time of their own: {}; they count as made at {fallback}, when the file was \
              written. --received-at sets another time.",
             ordered.undated
-        );
+        ));
     }
 }
 

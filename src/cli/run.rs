@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
 use super::exit;
+use super::help::Ending;
 use super::logging::LogFlags;
 use crate::clock;
 use crate::config::Config;
@@ -16,14 +17,18 @@ use crate::http::{self, Http};
 use crate::service::{self, Assembled, Backing, Chores, Options, Running, Stopped};
 use crate::worker::Shared;
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Example:
-  shutter run --config deploy/embedded.yaml
-  SHUTTER_HTTP__LISTEN=127.0.0.1:9000 shutter run --config deploy/kafka.yaml
-
-Signals: SIGTERM and SIGINT stop it after the open transaction; SIGHUP reads policy and catalog again
-(it also looks at the files every few seconds).";
+/// The end of `shutter run --help`.
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter run --config deploy/embedded.yaml",
+        "SHUTTER_HTTP__LISTEN=127.0.0.1:9000 shutter run --config deploy/kafka.yaml",
+    ],
+    notes: &[
+        "SIGTERM and SIGINT stop it after the open transaction. SIGHUP reads policy and catalog again, as a change of \
+              their files does within a few seconds; the configuration is read at the start only.",
+    ],
+    found: None,
+};
 
 /// How often files of policy and catalog are looked at.
 const LOOK: Duration = Duration::from_secs(2);

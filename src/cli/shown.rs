@@ -2,10 +2,22 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use crate::limits::cut;
+
+/// A line on standard output.
+///
+/// # Errors
+/// Where nobody reads on.
+pub fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{text}")
+}
+
+/// A remark on standard error. Whether anybody reads it changes nothing.
+pub fn remark(text: impl std::fmt::Display) {
+    let _ignored = writeln!(std::io::stderr(), "{text}");
+}
 
 /// Text of a record, on one line: a control character could move the cursor or rewrite what stands above.
 pub fn line(text: &str) -> String {
@@ -31,23 +43,62 @@ pub fn short(text: &str, bytes: usize) -> String {
     if text.len() <= bytes { text } else { format!("{}…", cut(&text, bytes.saturating_sub(3))) }
 }
 
-/// A table: framed on a terminal; elsewhere one line a row, with tabs between, so that scripts can cut it.
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Listing {
+    /// Aligned on a terminal and cut to its width; elsewhere as tsv.
+    Text,
+    /// One line a row with a tab between columns, their names first.
+    Tsv,
+    /// JSON, records whole.
+    Json,
+}
+
+/// A table; its cells are on one line each. With tabs for scripts, aligned for people.
 ///
 /// # Errors
 /// Where nobody reads on.
-pub fn table(head: &[&str], rows: Vec<Vec<String>>) -> std::io::Result<()> {
+pub fn table(head: &[&str], rows: &[Vec<String>], as_: Listing) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    if !out.is_terminal() {
-        writeln!(out, "{}", head.join("\t"))?;
-        for row in rows {
-            writeln!(out, "{}", row.join("\t"))?;
-        }
-        return Ok(());
+    if as_ == Listing::Text && out.is_terminal() {
+        let most = terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| usize::from(width.0));
+        return aligned(head, rows, most).iter().try_for_each(|line| writeln!(out, "{line}"));
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(head.iter().copied());
-    table.add_rows(rows);
-    writeln!(out, "{table}")
+    writeln!(out, "{}", head.join("\t"))?;
+    rows.iter().try_for_each(|row| writeln!(out, "{}", row.join("\t")))
+}
+
+/// Columns under each other with two spaces between. Where a line has more than `most` characters, the widest columns
+/// give way first, and what is cut ends with `…`.
+fn aligned(head: &[&str], rows: &[Vec<String>], most: usize) -> Vec<String> {
+    const GAP: usize = 2;
+    const LEAST: usize = 6;
+    let head: Vec<String> = head.iter().map(|name| name.to_uppercase()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let wide = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|cell| cell.chars().count()).max();
+    let mut widths: Vec<usize> = (0..head.len()).map(|column| wide(column).unwrap_or(0)).collect();
+    let gaps = GAP * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > most {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > LEAST => *widest -= 1,
+            _ => break,
+        }
+    }
+    let line = |cells: &Vec<String>| {
+        let mut text = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let fits = cell.chars().count() <= *width;
+            let cell = if fits { cell.clone() } else { cell.chars().take(width - 1).chain(['…']).collect() };
+            text.push_str(&format!("{cell:width$}{:GAP$}", ""));
+        }
+        text.trim_end().to_owned()
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// `1 receipt`, `2 receipts`; `0 receipts`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// One JSON value.
@@ -70,5 +121,25 @@ mod tests {
         assert_eq!(line("a\u{1b}[2Jb\nc"), "a [2Jb c");
         assert_eq!(block("a\u{1b}[2J\nb"), "a\\u{1b}[2J\nb");
         assert_eq!(short("äöü", 5), "ä…");
+    }
+
+    #[test]
+    fn columns_stand_under_each_other_and_fit() {
+        let rows =
+            [vec!["a".to_owned(), "somebody".to_owned(), "x".repeat(40)], vec!["bcd".into(), "ö".into(), "y".into()]];
+        let lines = aligned(&["case", "owner", "title"], &rows, usize::MAX);
+        assert_eq!(
+            lines,
+            ["CASE  OWNER     TITLE", &format!("a     somebody  {}", "x".repeat(40)), "bcd   ö         y"]
+        );
+        let lines = aligned(&["case", "owner", "title"], &rows, 30);
+        assert_eq!(lines.get(1).expect("a row"), "a     somebody  xxxxxxxxxxxxx…");
+        // Too narrow for all: cut as far as makes sense, and no further.
+        assert!(aligned(&["case", "owner", "title"], &rows, 3).iter().all(|line| line.chars().count() <= 20));
+    }
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!([counted(0, "case"), counted(1, "case"), counted(2, "case")], ["0 cases", "1 case", "2 cases"]);
     }
 }

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 
 use super::exit;
 use super::remote::Remote;
+use super::shown::Listing;
 use crate::clock;
 use crate::config::{Config, LogKind};
 use crate::ids::{CaseUid, partition_of};
@@ -33,6 +34,17 @@ pub struct Where {
     pub format: Format,
 }
 
+/// The configuration, and how to print a list.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Listed {
+    /// The configuration of the installation; see docs/configuration.md.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Listing,
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -40,6 +52,15 @@ pub enum Format {
     Text,
     /// JSON, records whole.
     Json,
+}
+
+impl From<Listing> for Format {
+    fn from(listing: Listing) -> Self {
+        match listing {
+            Listing::Text | Listing::Tsv => Self::Text,
+            Listing::Json => Self::Json,
+        }
+    }
 }
 
 /// How the log is reached.

@@ -6,29 +6,44 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::site::{Format, Where};
+use super::help::Ending;
+use super::shown::Listing;
+use super::site::{Format, Listed, Where};
 use super::{exit, shown};
 use crate::config::{Config, LogKind};
 use crate::log::kafka::{Created, KafkaConfig, check_topics, create_topics};
 use crate::log::topics::Topics;
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter topics create --config shutter.yaml
-  shutter topics check --config shutter.yaml --format json
-
-`create` makes what is missing and changes nothing that exists. `check` gives exit code 1 where something is not as
-it must be, with the command that mends it. On an embedded log there is nothing to do.";
+/// The end of `shutter topics --help`.
+pub const END: Ending = Ending {
+    examples: &["shutter topics create --config shutter.yaml", "shutter topics check --config shutter.yaml"],
+    notes: &[EMBEDDED],
+    found: Some(UNLIKE),
+};
+const EMBEDDED: &str = "On an embedded log there is nothing to do.";
+const UNLIKE: &str = "topics are not as they must be";
+const CREATE: Ending = Ending {
+    examples: &["shutter topics create --config shutter.yaml"],
+    notes: &["Makes what is missing and changes nothing that exists.", EMBEDDED],
+    found: None,
+};
+const CHECK: Ending = Ending {
+    examples: &[
+        "shutter topics check --config shutter.yaml",
+        "shutter topics check --config shutter.yaml --format json",
+    ],
+    notes: &["Tells each difference with the command that mends it.", EMBEDDED],
+    found: Some(UNLIKE),
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// Make the topics that are missing.
-    #[command(after_help = exit::help(EXAMPLES))]
-    Create(Where),
+    #[command(after_help = CREATE.text())]
+    Create(Listed),
     /// Compare the topics with what they must be.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = CHECK.text())]
     Check(Where),
 }
 
@@ -55,14 +70,16 @@ fn kafka(file: &Path) -> anyhow::Result<Option<(KafkaConfig, Topics)>> {
 
 fn nothing_to_do(format: Format) -> anyhow::Result<ExitCode> {
     match format {
-        Format::Text => println!("the log is embedded: its topics are made when `shutter run` starts; nothing to do"),
+        Format::Text => shown::say(format_args!(
+            "the log is embedded: its topics are made when `shutter run` starts; nothing to do"
+        ))?,
         Format::Json => shown::json(&json!({"log": "embedded", "created": [], "findings": []}))?,
     }
     Ok(ExitCode::from(exit::OK))
 }
 
-fn create(at: &Where) -> anyhow::Result<ExitCode> {
-    let Some((config, topics)) = kafka(&at.config)? else { return nothing_to_do(at.format) };
+fn create(at: &Listed) -> anyhow::Result<ExitCode> {
+    let Some((config, topics)) = kafka(&at.config)? else { return nothing_to_do(at.format.into()) };
     let created = create_topics(&config, &topics)?;
     let rows: Vec<(&str, &str)> = created
         .iter()
@@ -72,11 +89,11 @@ fn create(at: &Where) -> anyhow::Result<ExitCode> {
         })
         .collect();
     match at.format {
-        Format::Text => {
-            let rows = rows.iter().map(|(name, what)| vec![(*name).to_owned(), (*what).to_owned()]).collect();
-            shown::table(&["topic", "outcome"], rows)?;
+        Listing::Text | Listing::Tsv => {
+            let rows: Vec<_> = rows.iter().map(|(name, what)| vec![(*name).to_owned(), (*what).to_owned()]).collect();
+            shown::table(&["topic", "outcome"], &rows, at.format)?;
         }
-        Format::Json => shown::json(&json!({"log": "kafka", "created": rows}))?,
+        Listing::Json => shown::json(&json!({"log": "kafka", "created": rows}))?,
     }
     Ok(ExitCode::from(exit::OK))
 }
@@ -85,8 +102,10 @@ fn check(at: &Where) -> anyhow::Result<ExitCode> {
     let Some((config, topics)) = kafka(&at.config)? else { return nothing_to_do(at.format) };
     let findings = check_topics(&config, &topics, &at.config.display().to_string())?;
     match at.format {
-        Format::Text if findings.is_empty() => println!("{} topics are as they must be", topics.specs().len()),
-        Format::Text => findings.iter().for_each(|finding| println!("{finding}")),
+        Format::Text if findings.is_empty() => {
+            shown::say(format_args!("{} topics are as they must be", topics.specs().len()))?
+        }
+        Format::Text => findings.iter().try_for_each(shown::say)?,
         Format::Json => {
             let list: Vec<_> = findings
                 .iter()

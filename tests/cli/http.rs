@@ -26,9 +26,9 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
         ),
         (
             "/v1/enforcement",
-            b"{\"enforcement\":\"off\",\"reason\":\"x\",\"at\":\"2026-01-01T00:00:00Z\"}",
-            400,
-            "clock",
+            b"{\"enforcement\":\"on\",\"reason\":\"x\",\"at\":\"2026-01-01T00:00:00Z\"}",
+            403,
+            "key of a person",
         ),
         ("/v1/nothing", b"", 404, "no such path"),
     ] {

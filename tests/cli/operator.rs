@@ -39,6 +39,11 @@ fn a_case_is_closed_from_the_terminal_and_by_nobody_who_may_not() {
         assert!(explained.contains(word), "{word}: {explained}");
     }
 
+    // Nobody's acknowledgement is written down; a person's stops the escalation.
+    let unsigned = say(&site, "acknowledge", short, &[]).with(1).tells(&["stops nothing", "--as", "ada-1, grace-1"]);
+    assert!(unsigned.out.starts_with("written down, and stops nothing"), "{}", unsigned.out);
+    let unsigned = say(&site, "acknowledge", short, &["--format", "json"]).with(1).json();
+    assert_eq!(unsigned["outcome"], "without_effect");
     assert!(say(&site, "acknowledge", short, &["--as", "ada-1"]).with(0).out.starts_with("taken"));
     let several =
         say(&site, "executed", short, &["--as", "bot-1"]).with(2).tells(&["--command", "quarantine_workload"]);
@@ -90,7 +95,7 @@ fn a_rejection_needs_a_reason_and_becomes_a_ticket() {
     let process = site.start();
     site.post("aws", &bucket(0));
     let case = uid(&site.cases(1)[0]);
-    say(&site, "reject", &case, &["--as", "ada-1"]).with(2).tells(&["--reason is missing"]);
+    say(&site, "reject", &case, &["--as", "ada-1"]).with(2).tells(&["--reason <REASON>"]);
     let told = say(&site, "reject", &case, &["--as", "ada-1", "--reason", "a public site"]).with(0).out;
     assert!(told.contains("rejected by ada: a public site"), "{told}");
     assert!(site.get("/v1/actions/enforce")["actions"].as_array().unwrap().is_empty());
@@ -99,7 +104,8 @@ fn a_rejection_needs_a_reason_and_becomes_a_ticket() {
 
 #[test]
 fn the_kill_switch_holds_within_a_second_and_over_a_restart() {
-    let site = Site::new();
+    let site = Site::with("  - {id: lost, actor: kay, kind: person, secret_file: lost.key}\n", None);
+    site.secret("lost.key", "0123456789abcdef0123456789abcdef");
     let process = site.start();
     let stands = || site.get("/readyz")["enforcement"].as_str().unwrap().to_owned();
     assert!(site.shutter(&["enforce", "status"]).with(0).out.contains("on; nobody ever"));
@@ -110,6 +116,15 @@ fn the_kill_switch_holds_within_a_second_and_over_a_restart() {
     site.post("falco", &critical(1).value);
     site.cases(1);
     assert!(site.get("/v1/actions/enforce")["actions"].as_array().unwrap().is_empty());
+    std::fs::remove_file(site.folder.path().join("lost.key")).unwrap();
+    // Off by whatever name and clock: nobody looks for a key first.
+    for (key, why) in [("adda-1", "did you mean `ada-1`"), ("lost", "lost.key")] {
+        let off = site.shutter(&["enforce", "off", "--reason", "again", "--as", key]).with(0).tells(&[why, "unsigned"]);
+        assert!(off.out.contains("enforcement is off") && off.out.contains("by unauthenticated: again"), "{}", off.out);
+    }
+    let body = br#"{"enforcement":"off","reason":"from 2020","at":"2020-01-01T00:00:00Z"}"#;
+    let forged = [("shutter-key", "ada-1"), ("shutter-signature", "00")];
+    assert_eq!(site.ask("POST", "/v1/enforcement", &forged, body).unwrap().0, 200);
     // On needs a person, whichever way one tries.
     site.shutter(&["enforce", "on", "--reason", "x"]).with(2).tells(&["--as is missing"]);
     site.shutter(&["enforce", "on", "--reason", "x", "--as", "bot-1"]).with(2).tells(&["the key of a person"]);
@@ -118,7 +133,9 @@ fn the_kill_switch_holds_within_a_second_and_over_a_restart() {
     assert_eq!((status, told["error"].as_str()), (403, Some("not_allowed")));
     process.stop();
     let off = site.shutter(&["enforce", "status"]).with(0);
-    assert!(off.out.contains("enforcement is off") && off.out.contains("drill"), "{}", off.out);
+    assert!(off.out.contains("enforcement is off, since 20") && off.out.contains("from 2020"), "{}", off.out);
+    assert!(!off.out.contains("since 2020"), "the log's clock: {}", off.out);
+    site.secret("lost.key", "0123456789abcdef0123456789abcdef");
     let process = site.start();
     assert_eq!(stands(), "off");
     let on = site.shutter(&["enforce", "on", "--reason", "mended", "--as", "ada-1"]).with(0);

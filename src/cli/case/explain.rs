@@ -27,7 +27,7 @@ pub(super) fn run(one: &One) -> anyhow::Result<ExitCode> {
                 print(&mut out, receipt)?;
             }
             let oldest = if receipts.is_empty() { "; the audit topic keeps receipts for a limited time" } else { "" };
-            writeln!(out, "{} receipts{oldest}", receipts.len())?;
+            writeln!(out, "{}{oldest}", shown::counted(receipts.len(), "receipt"))?;
         }
     }
     Ok(ExitCode::from(exit::OK))

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::cli::site::{Format, Site, Where};
+use crate::cli::shown::Listing;
+use crate::cli::site::{Listed, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
 use crate::time::WallTime;
@@ -14,7 +15,7 @@ const PATHS: [&str; 5] = ["enforce", "approve", "ticket", "incident", "observe"]
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    at: Where,
+    at: Listed,
     /// Closed ones too.
     #[arg(long)]
     all: bool,
@@ -50,15 +51,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = cases.len();
     cases.truncate(args.limit);
     match args.at.format {
-        Format::Json => shown::json(&serde_json::json!({"found": found, "cases": cases}))?,
-        Format::Text => {
+        Listing::Json => shown::json(&serde_json::json!({"found": found, "cases": cases}))?,
+        Listing::Text | Listing::Tsv => {
             let head =
                 ["case", "risk", "severity", "path", "phase", "owner", "waits for", "since", "due", "exposed", "title"];
-            shown::table(&head, cases.iter().map(|view| row(view, now)).collect())?;
+            let rows: Vec<Vec<String>> = cases.iter().map(|view| row(view, now)).collect();
+            shown::table(&head, &rows, args.at.format)?;
             if found > cases.len() {
-                eprintln!("{} of {found} cases; --limit shows more", cases.len());
+                shown::remark(format_args!("{} of {found} cases; a larger --limit shows more", cases.len()));
             } else if found == 0 {
-                eprintln!("no case; --all shows closed ones too");
+                shown::remark("no case; --all shows closed ones too");
             }
         }
     }

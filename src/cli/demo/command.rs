@@ -19,6 +19,7 @@ use super::pace::{self, Pace};
 use super::site::DemoSite;
 use super::story::Story;
 use crate::cli::exit;
+use crate::cli::help::Ending;
 use crate::clock::{self, Clock};
 use crate::http::{self, Http};
 use crate::log::embedded::{Append, EmbeddedLog};
@@ -27,15 +28,15 @@ use crate::service::{Assembled, Backing, Chores, Options, Running, Stopped};
 use crate::time::Span;
 use crate::worker::Shared;
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter demo --once
-  shutter demo
-
-Nothing outside is touched: a temporary folder, a free port of this machine, made-up detections. Demo time begins on
-2026-03-02 09:00 and runs up to a quarter of an hour a second. With --once, exit code 1 says that a worked example was not closed
-as verified.";
+/// The end of `shutter demo --help`.
+pub const END: Ending = Ending {
+    examples: &["shutter demo --once", "shutter demo"],
+    notes: &[
+        "Nothing outside is touched: a temporary folder, a free port of this machine, made-up detections. Demo time \
+              begins on 2026-03-02 09:00 and runs up to a quarter of an hour a second.",
+    ],
+    found: Some("with --once: a worked example was not closed as verified, or it was stopped before that"),
+};
 
 /// How often actions are answered and timelines printed.
 const STEP: Duration = Duration::from_millis(40);

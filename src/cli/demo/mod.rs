@@ -20,4 +20,4 @@ mod pace;
 mod site;
 mod story;
 
-pub use command::{Args, EXAMPLES, run};
+pub use command::{Args, END, run};

@@ -8,7 +8,9 @@ use super::outcome::{self, Watch};
 use crate::cli::site::{Reach, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
+use crate::facts::Field;
 use crate::log::Send;
+use crate::nearest::did_you_mean;
 use crate::wire::signature::signed_headers;
 use crate::wire::{Action, ActionKind, CaseView, CloudEvents, CommandView, Encoding, Feedback, FeedbackKind};
 
@@ -22,10 +24,21 @@ const NEED_A_KEY: &[FeedbackKind] = &[
     FeedbackKind::VerificationFailed,
 ];
 
-pub(super) fn run(kind: FeedbackKind, said: &Said) -> anyhow::Result<ExitCode> {
-    check(kind, said)?;
-    let site = Site::open(&said.at.config)?;
-    let secret = match &said.key {
+pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
+    let (kind, about) = (said.kind, &said.about);
+    if about.key.is_none() && NEED_A_KEY.contains(&kind) {
+        return Err(exit::usage(format!(
+            "--as is missing: `{kind}` counts only with a signature; name a key of `feedback_keys` in the configuration"
+        )));
+    }
+    for field in said.observed.keys().filter(|name| Field::parse(name).is_none()) {
+        let near = did_you_mean(field, Field::names());
+        if !near.is_empty() {
+            shown::remark(format_args!("--observed {field}: no field of a finding is called so{near}"));
+        }
+    }
+    let site = Site::open(&about.at.config)?;
+    let secret = match &about.key {
         Some(id) => Some((id.as_str(), site.key(id)?.secret(|name| std::env::var(name).ok())?)),
         None => None,
     };
@@ -34,13 +47,13 @@ pub(super) fn run(kind: FeedbackKind, said: &Said) -> anyhow::Result<ExitCode> {
         let key = site.key(id)?;
         crate::wire::Keyring::default().insert(id, &key.actor, key.kind, secret)?;
     }
-    let view = site.case(&said.uid)?;
+    let view = site.case(&about.uid)?;
     let request = match kind {
         FeedbackKind::Approved | FeedbackKind::Rejected => Some(asked(&site, &view)?),
         _ => None,
     };
     if let Some(request) = &request {
-        confirm(kind, &view, request, said)?;
+        confirm(&view, request, said)?;
     }
     let feedback = Feedback {
         id: fresh_id()?,
@@ -48,37 +61,20 @@ pub(super) fn run(kind: FeedbackKind, said: &Said) -> anyhow::Result<ExitCode> {
         case_uid: view.uid,
         generation: view.generation,
         kind,
-        command_id: command(kind, &view, said)?.map(|c| c.command_id.clone()),
+        command_id: command(&view, said)?.map(|c| c.command_id.clone()),
         digest: request.map(|request| request.digest),
         claimed_actor: None,
         at: clock::now(),
         reason: said.reason.clone(),
-        reference: said.reference.clone(),
+        reference: about.reference.clone(),
         assignee: said.assignee.clone(),
         healthy: said.healthy,
-        observed: said.observed.iter().cloned().collect(),
-        evidence: said.evidence.clone(),
+        observed: said.observed.clone(),
+        evidence: about.evidence.clone(),
     };
     let watch = Watch::begin(&site, &view)?;
     send(&site, &feedback, secret.as_ref().map(|(id, secret)| (*id, secret.as_slice())))?;
-    outcome::told(&site, &feedback, watch, said.wait, said.at.format)
-}
-
-fn check(kind: FeedbackKind, said: &Said) -> anyhow::Result<()> {
-    if said.key.is_none() && NEED_A_KEY.contains(&kind) {
-        return Err(exit::usage(format!(
-            "--as is missing: `{kind}` counts only with a signature; name a key of `feedback_keys` in the configuration"
-        )));
-    }
-    let needed = match kind {
-        FeedbackKind::Rejected | FeedbackKind::Commented => Some(("--reason", said.reason.is_some())),
-        FeedbackKind::Assigned => Some(("--assignee", said.assignee.is_some())),
-        _ => None,
-    };
-    match needed {
-        Some((flag, false)) => Err(exit::usage(format!("{flag} is missing: `{kind}` says nothing without it"))),
-        _ => Ok(()),
-    }
+    outcome::told(&site, &feedback, about, watch)
 }
 
 /// The request for approval that waits in this case.
@@ -106,7 +102,7 @@ fn asked(site: &Site, view: &CaseView) -> anyhow::Result<Action> {
 }
 
 /// Shows what is approved, and makes sure that it is meant.
-fn confirm(kind: FeedbackKind, view: &CaseView, request: &Action, said: &Said) -> anyhow::Result<()> {
+fn confirm(view: &CaseView, request: &Action, said: &Said) -> anyhow::Result<()> {
     let mut err = std::io::stderr().lock();
     writeln!(err, "case     {} (generation {}): {}", view.uid, view.generation, shown::line(&view.title))?;
     writeln!(err, "action   {}", shown::line(&request.action))?;
@@ -114,7 +110,7 @@ fn confirm(kind: FeedbackKind, view: &CaseView, request: &Action, said: &Said) -
     writeln!(err, "asked    {}", shown::line(&request.recipients.join(", ")))?;
     writeln!(err, "expires  {}", request.not_after)?;
     writeln!(err, "digest   {}", shown::line(&request.digest))?;
-    if said.yes || kind == FeedbackKind::Rejected {
+    if said.yes || said.kind == FeedbackKind::Rejected {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
@@ -131,12 +127,9 @@ fn confirm(kind: FeedbackKind, view: &CaseView, request: &Action, said: &Said) -
 }
 
 /// The command that the answer is about.
-fn command<'v>(kind: FeedbackKind, view: &'v CaseView, said: &Said) -> anyhow::Result<Option<&'v CommandView>> {
-    if !matches!(kind, FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled) {
-        return match &said.command {
-            Some(_) => Err(exit::usage(format!("--command: `{kind}` is about the case, not about a command"))),
-            None => Ok(None),
-        };
+fn command<'v>(view: &'v CaseView, said: &Said) -> anyhow::Result<Option<&'v CommandView>> {
+    if !matches!(said.kind, FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled) {
+        return Ok(None);
     }
     let carried_out = |c: &&CommandView| {
         matches!(c.state.as_str(), "sent" | "cancelling" | "unknown")

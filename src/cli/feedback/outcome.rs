@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::About;
 use crate::cli::site::{Format, Reach, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
 use crate::log::{LogError, Offset, Record, TopicPartition, Want};
-use crate::wire::{CaseView, Feedback, Receipt, TimelineEntry};
+use crate::wire::{ActorKind, CaseView, Feedback, FeedbackKind, Receipt, TimelineEntry};
 
 /// Records looked at in one read.
 const PAGE: Want = Want { records: 1_000, bytes: 16 * 1024 * 1024, wait: Duration::from_millis(250) };
@@ -104,21 +105,17 @@ fn more(site: &Site, at: &mut (TopicPartition, Offset)) -> Result<Vec<Record>, L
 }
 
 /// Waits, and tells.
-pub(super) fn told(
-    site: &Site,
-    feedback: &Feedback,
-    mut watch: Watch,
-    wait: u64,
-    format: Format,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn told(site: &Site, feedback: &Feedback, about: &About, mut watch: Watch) -> anyhow::Result<ExitCode> {
+    let (wait, format) = (about.wait, about.at.format);
+    let idle = unsigned_acknowledgement(site, feedback, about);
     let sent = format!("{} sent as {}", feedback.kind, feedback.id);
     if matches!(site.reach, Reach::Database) || wait == 0 {
         let note = if wait == 0 { "" } else { "; no process runs, so it is read at the next start of `shutter run`" };
         match format {
-            Format::Text => println!("{sent}{note}"),
-            Format::Json => shown::json(&json!({"id": feedback.id, "outcome": "sent"}))?,
+            Format::Text => shown::say(format_args!("{sent}{note}"))?,
+            Format::Json => shown::json(&json!({"id": feedback.id, "outcome": "sent", "reason": idle}))?,
         }
-        return Ok(ExitCode::from(exit::OK));
+        return Ok(ended(idle.as_deref(), exit::OK));
     }
     let until = clock::instant() + Duration::from_secs(wait);
     let mut found = None;
@@ -127,45 +124,86 @@ pub(super) fn told(
     }
     let Some(outcome) = found else {
         match format {
-            Format::Text => println!("{sent}"),
+            Format::Text => shown::say(&sent)?,
             Format::Json => shown::json(&json!({"id": feedback.id, "outcome": "unknown"}))?,
         }
-        eprintln!(
+        shown::remark(format_args!(
             "nothing was heard of it within {wait} s; `shutter case show {}` tells later. Does an instance run, and keep up?",
             feedback.case_uid
-        );
+        ));
         return Ok(ExitCode::from(exit::FAILED));
     };
-    let code = if outcome.refused.is_some() { exit::FOUND } else { exit::OK };
+    let (word, reason) = match (&outcome.refused, &idle) {
+        (Some(why), _) => ("refused", Some(why)),
+        (None, Some(why)) => ("without_effect", Some(why)),
+        (None, None) => ("taken", None),
+    };
     match format {
         Format::Json => shown::json(&json!({
             "id": feedback.id,
-            "outcome": if outcome.refused.is_some() { "refused" } else { "taken" },
-            "reason": outcome.refused,
+            "outcome": word,
+            "reason": reason,
             "story": outcome.story,
             "case": outcome.view,
         }))?,
-        Format::Text => {
-            match &outcome.refused {
-                Some(why) => println!("refused: {}", shown::line(why)),
-                None => println!("taken"),
-            }
-            for entry in &outcome.story {
-                println!("  {}  {}: {}", entry.at, shown::line(&entry.actor), shown::line(&entry.what));
-            }
-            if let Some(view) = &outcome.view {
-                match &view.bottleneck {
-                    Some(b) => println!(
-                        "now {}; waits for {} {}: {}",
-                        view.phase,
-                        b.kind,
-                        shown::line(&b.who),
-                        shown::line(&b.next_step)
-                    ),
-                    None => println!("now {}", view.phase),
-                }
-            }
+        Format::Text => outcome.print(if idle.is_some() { "written down, and stops nothing" } else { word })?,
+    }
+    let code = if reason.is_some() { exit::FOUND } else { exit::OK };
+    Ok(ended(idle.as_deref().filter(|_| outcome.refused.is_none()), code))
+}
+
+/// Says what is left to do, where an answer that was sent does nothing.
+fn ended(idle: Option<&str>, code: u8) -> ExitCode {
+    let Some(why) = idle else { return ExitCode::from(code) };
+    shown::remark(why);
+    ExitCode::from(exit::FOUND)
+}
+
+/// Why an acknowledgement that nobody signed stops nothing, and what to do about it.
+fn unsigned_acknowledgement(site: &Site, feedback: &Feedback, about: &About) -> Option<String> {
+    if feedback.kind != FeedbackKind::Acknowledged || about.key.is_some() {
+        return None;
+    }
+    let config = about.at.config.display();
+    let people: Vec<&str> = site
+        .config
+        .feedback_keys
+        .iter()
+        .filter(|key| key.kind == ActorKind::Person)
+        .map(|key| key.id.as_str())
+        .collect();
+    let next = match people.as_slice() {
+        [] => format!(
+            "`feedback_keys` of {config} has none. Make one (`openssl rand -hex 32 > ada.key && chmod 600 ada.key`), add \
+             `- {{id: ada, actor: ada, kind: person, secret_file: ada.key}}` to `feedback_keys` here and where `shutter run` \
+             runs, start that again, and say it with --as ada"
+        ),
+        ids => format!("say it again with --as and one of {config}: {}", ids.join(", ")),
+    };
+    Some(format!(
+        "without the key of a person who was told of the case, an acknowledgement stops nothing: escalation goes on; {next}"
+    ))
+}
+
+impl Outcome {
+    fn print(&self, word: &str) -> std::io::Result<()> {
+        match &self.refused {
+            Some(why) => shown::say(format_args!("refused: {}", shown::line(why)))?,
+            None => shown::say(word)?,
+        }
+        for entry in &self.story {
+            shown::say(format_args!("  {}  {}: {}", entry.at, shown::line(&entry.actor), shown::line(&entry.what)))?;
+        }
+        match self.view.as_ref().map(|view| (view, &view.bottleneck)) {
+            Some((view, Some(b))) => shown::say(format_args!(
+                "now {}; waits for {} {}: {}",
+                view.phase,
+                b.kind,
+                shown::line(&b.who),
+                shown::line(&b.next_step)
+            )),
+            Some((view, None)) => shown::say(format_args!("now {}", view.phase)),
+            None => Ok(()),
         }
     }
-    Ok(ExitCode::from(code))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::super::input::Place;
+use super::super::shown;
 use super::Answers;
 use super::case::Told;
 use super::members::Members;
@@ -62,7 +63,7 @@ impl Ledger {
     /// A record that is too large to be read at all.
     pub fn too_large(&mut self, file: &str, place: Place, message: &str, at: WallTime) -> anyhow::Result<()> {
         if self.tally.rejects() < TOLD {
-            eprintln!("{file}: {message}");
+            shown::remark(format_args!("{file}: {message}"));
         }
         self.tally.too_large();
         self.output.too_large(file, place, message, at)
@@ -75,8 +76,14 @@ impl Ledger {
         for (told, rejected) in (before..).zip(&happened.dead_letters) {
             let letter = &rejected.letter;
             match told {
-                0..TOLD => eprintln!("{}: {place}: rejected ({}): {}", letter.topic, letter.code, letter.message),
-                TOLD => eprintln!("{}: more are rejected; all of them are in dead_letters.jsonl", letter.topic),
+                0..TOLD => shown::remark(format_args!(
+                    "{}: {place}: rejected ({}): {}",
+                    letter.topic, letter.code, letter.message
+                )),
+                TOLD => shown::remark(format_args!(
+                    "{}: more are rejected; all of them are in dead_letters.jsonl",
+                    letter.topic
+                )),
                 _ => {}
             }
             self.output.dead_letter(rejected, place)?;
