@@ -15,7 +15,7 @@ use super::server::Http;
 use crate::limits::RECORD_BYTES;
 use crate::log::Topic;
 use crate::log::embedded::{Append, Appended, EmbeddedError, EmbeddedLog};
-use crate::wire::Feedback;
+use crate::wire::{Feedback, from_json};
 
 /// Most records of one request.
 const RECORDS: usize = 50_000;
@@ -64,7 +64,7 @@ pub async fn feedback(
 ) -> Answer {
     let body = as_it_is(&headers, body?)?;
     // Read here only to tell the sender at once what is wrong with it; intake reads it again.
-    let feedback: Feedback = serde_json::from_slice(&body).map_err(|e| Problem::bad(format!("not a feedback: {e}")))?;
+    let feedback: Feedback = from_json(&body).map_err(|e| Problem::bad(format!("not a feedback: {e}")))?;
     let topic = http.topics.feedback.clone();
     let key = feedback.case_uid.to_string().into_bytes();
     let append_one = Append { key: Some(key), value: Some(body.to_vec()), headers: passed_on(&headers) };

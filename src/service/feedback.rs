@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::formats::Reject;
 use crate::intake::ReadFeedback;
 use crate::log::Header;
-use crate::wire::{Actor, Codec, Feedback, Keyring, RejectCode};
+use crate::wire::{Actor, Codec, Feedback, Keyring, RejectCode, WireError};
 
 /// Reads feedback with the site's codec and keys.
 #[derive(Debug)]
@@ -23,7 +23,13 @@ impl FeedbackReader {
 
 impl ReadFeedback for FeedbackReader {
     fn decode(&self, bytes: &[u8]) -> Result<Feedback, Reject> {
-        self.codec.decode(bytes).map_err(|error| Reject::new(RejectCode::Malformed, error.to_string()))
+        self.codec.decode(bytes).map_err(|error| {
+            let code = match error {
+                WireError::UnknownField { .. } => RejectCode::WrongShape,
+                _ => RejectCode::Malformed,
+            };
+            Reject::new(code, error.to_string())
+        })
     }
 
     fn authenticate(&self, feedback: &Feedback, headers: &[Header]) -> Result<Actor, String> {

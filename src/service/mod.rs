@@ -19,4 +19,5 @@ pub mod switch;
 
 pub use assemble::{AssembleError, Assembled, Backing, EMBEDDED_COUNTS, Options, codec_of, rules};
 pub use chores::Chores;
+pub use feedback::FeedbackReader;
 pub use running::{Running, Stopped};

@@ -8,10 +8,10 @@
 //! Writing follows the configuration; reading looks at the first bytes, which can't be mistaken for each
 //! other. Not for headers (`headers.rs`) or for who signed what (`signature.rs`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::avro::Version;
 use super::error::WireError;
@@ -101,7 +101,7 @@ impl Codec {
             [CONFLUENT, i0, i1, i2, i3, data @ ..] => {
                 self.confluent(schemas, u32::from_be_bytes([*i0, *i1, *i2, *i3]), data)
             }
-            _ if matches!(T::CARRIER, Carrier::AvroOrJson(_)) && starts_json(bytes) => json(schemas.record, bytes),
+            _ if matches!(T::CARRIER, Carrier::AvroOrJson(_)) && starts_json(bytes) => from_json(bytes),
             _ => Err(unknown_framing::<T>(bytes)),
         }
     }
@@ -149,9 +149,23 @@ fn starts_json(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().first() == Some(&b'{')
 }
 
-fn json<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Result<T, WireError> {
+/// The record in this JSON. People and scripts write feedback by hand: a field that nobody knows is a slip there, and
+/// what it was meant to say would be lost without a word. Avro has its schema for that, and a newer one may say more.
+///
+/// # Errors
+/// No such record, or a field that it hasn't.
+pub fn from_json<T: WireRecord>(bytes: &[u8]) -> Result<T, WireError> {
+    let record = T::schemas().record;
     // `from_slice` lets invalid UTF-8 pass in fields that are skipped.
     let text = std::str::from_utf8(bytes).map_err(|error| WireError::malformed(record, "JSON", error))?;
+    if T::CARRIER == Carrier::AvroOrJson(JsonTopic::Feedback) {
+        let fields: BTreeMap<String, IgnoredAny> =
+            serde_json::from_str(text).map_err(|error| WireError::malformed(record, "JSON", error))?;
+        let known = T::schemas().fields();
+        if let Some(found) = fields.into_keys().find(|found| !known.contains(&found.as_str())) {
+            return Err(WireError::unknown_field(record, &found, &known));
+        }
+    }
     serde_json::from_str(text).map_err(|error| WireError::malformed(record, "JSON", error))
 }
 

@@ -4,6 +4,7 @@
 //! library are cut, because they may quote a whole schema.
 
 use crate::limits::cut;
+use crate::nearest::did_you_mean;
 
 use super::registry_client::RegistryError;
 
@@ -54,6 +55,18 @@ pub enum WireError {
         /// What the decoder says.
         detail: String,
     },
+    /// A field in JSON that the record hasn't.
+    #[error("{record}: there is no field `{field}`{hint}; there are {known}")]
+    UnknownField {
+        /// Record that was expected.
+        record: &'static str,
+        /// What was found.
+        field: String,
+        /// The nearest that there is.
+        hint: String,
+        /// All that there are.
+        known: String,
+    },
     /// Something follows the record.
     #[error("{record}: {count} bytes are left after the record; expected none. Send one record per message")]
     Trailing {
@@ -90,6 +103,11 @@ impl WireError {
 
     pub(super) fn malformed(record: &'static str, encoding: &'static str, detail: impl ToString) -> Self {
         Self::Malformed { record, encoding, detail: cut(&detail.to_string(), DETAIL_BYTES).to_owned() }
+    }
+
+    pub(super) fn unknown_field(record: &'static str, field: &str, known: &[&str]) -> Self {
+        let hint = did_you_mean(field, known.iter().copied());
+        Self::UnknownField { record, field: cut(field, 64).to_owned(), hint, known: known.join(", ") }
     }
 
     pub(super) fn encode(record: &'static str, detail: impl ToString) -> Self {

@@ -42,7 +42,7 @@ pub use action::{Action, ActionKind, OpenC2, OwnerRef, Purpose, Target};
 pub use avro::Version;
 pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, GuardKind, RulesStamp};
 pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, ContainmentView, Deadlines, TimelineEntry};
-pub use codec::{Codec, Encoding};
+pub use codec::{Codec, Encoding, from_json};
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use error::WireError;
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};

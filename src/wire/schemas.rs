@@ -8,6 +8,7 @@
 
 use std::sync::LazyLock;
 
+use apache_avro::Schema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +54,14 @@ impl Schemas {
             record,
             current: Version::compiled_in(current),
             released: released.iter().map(|text| Version::compiled_in(text)).collect(),
+        }
+    }
+
+    /// Names of the record's fields, as they are written now.
+    pub fn fields(&self) -> Vec<&'static str> {
+        match self.current.schema {
+            Schema::Record(record) => record.fields.iter().map(|field| field.name.as_str()).collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
     for (path, body, status, word) in [
         ("/v1/feedback", &b"{\"id\": "[..], 400, "not a feedback"),
         ("/v1/feedback", b"{\"id\":\"a\",\"case_uid\":\"zz\"}", 400, "not a feedback"),
+        ("/v1/feedback", b"{\"id\":\"a\",\"reson\":\"x\"}", 400, "no field `reson`; did you mean `reason`?"),
         ("/v1/detections/falcon", b"{}", 404, "there are: aws, falco"),
         ("/v1/enforcement", b"{}", 400, "expected {\"enforcement\""),
         (

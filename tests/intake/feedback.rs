@@ -87,6 +87,7 @@ fn what_breaks_a_bound_is_refused() {
     assert_eq!(rejected(answer(|f| f["at"] = json!("2036-01-01T00:00:00Z"))), BadTime);
     assert_eq!(rejected(answer(|f| f["at"] = json!("1970-01-01T00:00:00Z"))), BadTime);
     assert_eq!(rejected(answer(|f| f["kind"] = json!("blessed"))), Malformed);
+    assert_eq!(rejected(answer(|f| f["reson"] = json!("a slip"))), WrongShape);
     assert_eq!(rejected(record("feedback", 0, b"\xff".to_vec())), Malformed);
 }
 

@@ -8,8 +8,9 @@ use shutter::formats::{DecodeInput, Format, Redactor, Reject};
 use shutter::intake::{Decode, Input, Intake, IntakeOut, ReadFeedback, Role, Settings, Source};
 use shutter::log::{Header, Record, TopicPartition};
 use shutter::policy::{Catalog, Policy, Rules};
+use shutter::service::FeedbackReader;
 use shutter::time::{EventTime, WallTime};
-use shutter::wire::{Actor, ActorKind, Feedback, RejectCode};
+use shutter::wire::{Actor, ActorKind, Codec, Feedback, RejectCode};
 
 /// 2026-01-01T00:00:00Z.
 pub const START: i64 = 1_767_225_600_000;
@@ -89,7 +90,7 @@ struct Trusting;
 
 impl ReadFeedback for Trusting {
     fn decode(&self, bytes: &[u8]) -> Result<Feedback, Reject> {
-        serde_json::from_slice(bytes).map_err(|error| Reject::new(RejectCode::Malformed, error.to_string()))
+        FeedbackReader::new(Codec::default(), Arc::default()).decode(bytes)
     }
 
     fn authenticate(&self, _: &Feedback, headers: &[Header]) -> Result<Actor, String> {

@@ -8,7 +8,7 @@ use apache_avro::rabin::Rabin;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde_json::{Value, json};
 use shutter::finding::Attr;
-use shutter::wire::{CaseEvent, Codec, Feedback, Schemas, WireRecord, schemas};
+use shutter::wire::{Action, CaseEvent, Codec, Feedback, Schemas, WireError, WireRecord, schemas};
 
 use crate::samples::{Full, sample, sample_json};
 
@@ -129,14 +129,42 @@ fn a_word_of_a_newer_version_is_refused_by_name() {
     assert!(error.contains("snoozed") && error.contains("acknowledged"), "{error}");
 }
 
-#[test]
-fn json_of_older_and_newer_senders_is_read() {
+fn by_hand() -> Value {
     let mut value = feedback_json();
     value["at"] = json!("2026-01-31T12:00:00Z");
-    value["mood"] = json!({"deep": ["unknown"]});
+    value
+}
+
+#[test]
+fn json_of_older_senders_is_read() {
+    let mut value = by_hand();
     for optional in ["tenant", "reason", "observed", "evidence", "healthy"] {
         value.as_object_mut().expect("an object").remove(optional);
     }
     let feedback: Feedback = Codec::default().decode(value.to_string().as_bytes()).expect("read");
     assert_eq!((feedback.reason, feedback.healthy, feedback.evidence.len()), (None, None, 0));
+}
+
+#[test]
+fn a_misspelt_field_in_json_is_refused_with_the_nearest() {
+    for (slip, meant) in [("reson", "reason"), ("commandId", "command_id"), ("helthy", "healthy"), ("Digest", "digest")]
+    {
+        let mut value = by_hand();
+        let said = value.as_object_mut().expect("an object").remove(meant).expect("the sample is full");
+        value[slip] = said;
+        let error = Codec::default().decode::<Feedback>(value.to_string().as_bytes()).expect_err(slip);
+        assert!(matches!(error, WireError::UnknownField { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("no field `{slip}`; did you mean `{meant}`?")), "{error}");
+    }
+    let mut value = by_hand();
+    value["mood"] = json!({"deep": ["unknown"]});
+    let error = Codec::default().decode::<Feedback>(value.to_string().as_bytes()).expect_err("no such field");
+    assert!(error.to_string().ends_with("observed, evidence"), "all that there are: {error}");
+    // What is observed has names of its own; and an action of a newer version is still read.
+    let mut value = by_hand();
+    value["observed"] = json!({"mood": "fine"});
+    Codec::default().decode::<Feedback>(value.to_string().as_bytes()).expect("read");
+    let mut action = serde_json::to_value(sample::<Action>(&mut Full)).expect("JSON");
+    action["mood"] = json!("fine");
+    Codec::default().decode::<Action>(action.to_string().as_bytes()).expect("read");
 }
