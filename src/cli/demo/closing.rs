@@ -8,6 +8,8 @@ use comfy_table::presets;
 use comfy_table::{CellAlignment, Table};
 
 use super::examples::EXPECTED;
+use crate::cli::shown::counted;
+use crate::time::WallTime;
 use crate::wire::CaseView;
 
 /// Numbers of a moment.
@@ -65,6 +67,26 @@ impl Closing {
             missing.push(format!("{dead} of {broken} broken records are in the dead letters"));
         }
         missing
+    }
+
+    /// What is true at a moment at which it was told to stop.
+    pub fn stopped(&self, round: usize, now: WallTime) -> String {
+        let read = self.sum("shutter_source_records_total", &[]);
+        let closed = self.views.iter().filter(|view| view.phase == "closed_verified").count();
+        let open = self.views.iter().filter(|view| view.closed_at.is_none()).count();
+        let cases = counted(self.views.len(), "case");
+        let time = now.to_string();
+        let time = time.get(5..16).unwrap_or(&time).replace('T', " ");
+        if self.all_quiet() {
+            return format!(
+                "Stopped after round {round}, at {time} demo time: every record was read, and of {cases} all are closed as verified."
+            );
+        }
+        format!(
+            "Stopped in the middle of round {round}, at {time} demo time: {read} of {} records were read; of {cases}, \
+             {closed} closed as verified and {open} open.\nWhat is open was on its way: nothing is said about how it would have ended.",
+            self.records
+        )
     }
 
     /// Both tables.
@@ -178,6 +200,17 @@ mod tests {
         let closing = Closing::new(Vec::new(), String::new(), 1);
         assert_eq!(closing.missing(1).len(), EXPECTED.len() + 2);
         assert!(!closing.all_quiet());
+    }
+
+    #[test]
+    fn where_it_was_stopped_nothing_is_missing_and_nothing_is_claimed() {
+        let text = "shutter_source_records_total{source=\"a\"} 3\n".to_owned();
+        let told = Closing::new(Vec::new(), text, 5).stopped(2, WallTime::from_millis(1_772_442_000_000));
+        assert!(
+            told.starts_with("Stopped in the middle of round 2, at 03-02 09:00 demo time: 3 of 5 records"),
+            "{told}"
+        );
+        assert!(!told.contains("missing") && !told.contains("All "), "{told}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,12 @@ use super::examples::examples;
 use super::noise::{Arrival, BROKEN, wave};
 use super::pace::{self, Pace};
 use super::site::DemoSite;
+use super::stop::Signals;
 use super::story::Story;
 use crate::cli::exit;
 use crate::cli::help::Ending;
 use crate::clock::{self, Clock};
-use crate::http::{self, Http};
+use crate::http::{self, Http, HttpError};
 use crate::log::embedded::{Append, EmbeddedLog};
 use crate::log::topics::Topics;
 use crate::service::{Assembled, Backing, Chores, Options, Running, Stopped};
@@ -82,7 +84,12 @@ fn this_machine(text: &str) -> Result<SocketAddr, String> {
 /// # Errors
 /// Where the service can't start or stops, or nobody reads the output any more.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    // Before there is a folder that a signal could leave behind.
+    let signals = runtime.block_on(async { Signals::catch() }).context("catching signals")?;
     let DemoSite { folder, config, secrets } = DemoSite::make(args.listen)?;
+    let asked = Arc::new(AtomicBool::new(false));
+    runtime.spawn(signals.watch(Arc::clone(&asked), folder.path().to_owned()));
     let pace = Pace::begin();
     let clock = pace.clock();
     let options = Options { clock: Arc::clone(&clock), config_file: "demo.yaml".to_owned() };
@@ -103,10 +110,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         replaying: Mutex::default(),
         waiting: http::Waiting::default(),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(Notify::new());
     let address = Arc::new(Mutex::new(None));
-    let server = runtime.spawn(http::serve(
+    let mut server = runtime.spawn(http::serve(
         http,
         args.listen,
         {
@@ -118,7 +124,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             async move { stop.notified().await }
         },
     ));
-    let asked = runtime.spawn(async { tokio::signal::ctrl_c().await });
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
     Chores::Trim(log.clone()).start(Arc::clone(&shared)).context("starting the chores")?;
 
@@ -139,9 +144,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let outcome = play.until_it_ends(&running, || {
         if server.is_finished() {
-            anyhow::bail!("the HTTP server stopped: is {} free?", args.listen);
+            match runtime.block_on(&mut server)? {
+                Err(HttpError::Listen { address, error }) => {
+                    return Err(exit::usage(format!(
+                        "--listen: can't listen on {address}: {error}; choose another port"
+                    )));
+                }
+                other => other.context("the HTTP server")?,
+            }
+            anyhow::bail!("the HTTP server stopped");
         }
-        Ok((asked.is_finished(), *address.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok((asked.load(Ordering::Relaxed), *address.lock().unwrap_or_else(PoisonError::into_inner)))
     });
     stop.notify_one();
     let ended = running.stop();
@@ -175,11 +188,11 @@ struct Play {
 }
 
 impl Play {
-    /// Steps until Ctrl-C, or with `--once` until everything has settled.
+    /// Steps until it is told to stop, or with `--once` until everything has settled.
     fn until_it_ends(
         &mut self,
         running: &Running,
-        outside: impl Fn() -> anyhow::Result<(bool, Option<SocketAddr>)>,
+        mut outside: impl FnMut() -> anyhow::Result<(bool, Option<SocketAddr>)>,
     ) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout();
         writeln!(out, "Demo time begins at {}, and runs up to {} times as fast as yours.", pace::BEGIN, pace::FAST)?;
@@ -197,12 +210,14 @@ impl Play {
                 self.pace.slow_down();
             }
             self.story.tell(&self.shared.views(), &mut out)?;
+            if asked {
+                return self.stopped(&mut out);
+            }
             let late = self.began.elapsed() > PATIENCE;
-            if asked || (!self.settled && self.waves >= WAVES && (late || self.closing().all_quiet())) {
+            if !self.settled && self.waves >= WAVES && (late || self.closing().all_quiet()) {
                 let missing = self.close(&mut out)?;
-                if self.once || asked {
-                    let code = if missing.is_empty() || !self.once { exit::OK } else { exit::FOUND };
-                    return Ok(ExitCode::from(code));
+                if self.once {
+                    return Ok(ExitCode::from(if missing.is_empty() { exit::OK } else { exit::FOUND }));
                 }
                 self.settled = true;
                 if let Some(address) = address {
@@ -210,6 +225,18 @@ impl Play {
                 }
             }
         }
+    }
+
+    /// Prints what is true where it was told to stop. Nothing is missing then: what is open would have gone on.
+    fn stopped(&self, out: &mut impl io::Write) -> anyhow::Result<ExitCode> {
+        let closing = self.closing();
+        writeln!(out, "\n{}\n{}", closing.tables(), closing.stopped(self.round(), (self.clock)()))?;
+        Ok(ExitCode::from(if self.once { exit::FOUND } else { exit::OK }))
+    }
+
+    /// The worked examples come once in each round.
+    fn round(&self) -> usize {
+        1 + self.waves.saturating_sub(WAVES).div_ceil(NEW_EXAMPLES)
     }
 
     /// Whether everything that is in the log has been worked on.

@@ -9,6 +9,7 @@
 //! | `noise.rs` | what else comes in: repeats, a suppressed scan, broken records |
 //! | `answers.rs` | responders, approvers, owners and verifiers: read actions, post signed feedback |
 //! | `story.rs` | prints each case's timeline as it grows |
+//! | `stop.rs` | signals: the first ends it in good order, the second at once |
 //! | `closing.rs` | the closing table, and whether everything expected has happened |
 
 mod answers;
@@ -18,6 +19,7 @@ mod examples;
 mod noise;
 mod pace;
 mod site;
+mod stop;
 mod story;
 
 pub use command::{Args, END, run};
