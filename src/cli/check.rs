@@ -73,7 +73,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut catalog: Option<Catalog> = None;
     if let Some(path) = &args.catalog {
         let (compiled, report) = Catalog::compiled(read(path)?);
-        reports.push(shown(report, path));
+        reports.push(files::named(report, path));
         catalog = compiled;
     }
     let mut policy: Option<Policy> = None;
@@ -83,7 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         if let Some(catalog) = &catalog {
             compiled.check_catalog(catalog);
         }
-        reports.push(shown(compiled.report, path));
+        reports.push(files::named(compiled.report, path));
         policy = compiled.policy;
     }
     let total = |level| reports.iter().map(|report| report.count(level)).sum::<usize>();
@@ -124,15 +124,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn read(path: &Path) -> anyhow::Result<crate::policy::Sources> {
     files::read(path).map_err(|error| exit::usage(error.to_string()))
-}
-
-/// With names that the user can open.
-fn shown(report: Report, path: &Path) -> Report {
-    let folder = if path.is_dir() { Some(path) } else { path.parent() };
-    match folder.map(|folder| folder.to_string_lossy().trim_end_matches('/').to_owned()) {
-        Some(folder) if !folder.is_empty() => report.below(&folder),
-        _ => report,
-    }
 }
 
 fn counted(number: usize, what: &str) -> String {

@@ -48,7 +48,8 @@ impl LogFlags {
     pub fn start(&self, format: LogFormat, level: &str) {
         let level = self.log_level.as_deref().unwrap_or(level);
         let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVEL));
-        let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        // Where stderr is gone, telling so on stderr would end the thread that had something to log.
+        let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
         // A failure means that a subscriber is there already, which is then the one that counts.
         let _already = match self.log_format.unwrap_or(format) {
             LogFormat::Text => base.with_ansi(io::stderr().is_terminal()).try_init(),

@@ -14,7 +14,8 @@ use super::logging::LogFlags;
 use crate::clock;
 use crate::config::Config;
 use crate::http::{self, Http};
-use crate::service::{self, Assembled, Backing, Chores, Options, Running, Stopped};
+use crate::limits;
+use crate::service::{self, AssembleError, Assembled, Backing, Chores, Options, Running, Stopped};
 use crate::worker::Shared;
 
 /// The end of `shutter run --help`.
@@ -34,6 +35,8 @@ pub const END: Ending = Ending {
 const LOOK: Duration = Duration::from_secs(2);
 /// How long open HTTP requests may still take when stopping.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// Most bytes that a log line tells of what is wrong with the rules.
+const DETAILS: usize = 4_000;
 
 /// What the command takes.
 #[derive(Debug, ClapArgs)]
@@ -78,7 +81,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     if let Some(chores) = chores {
         chores.start(Arc::clone(&shared)).context("starting the chores")?;
     }
-    tracing::info!(workers, tenant = %config.tenant, ceiling = %config.ceiling, "shutter runs");
+    tracing::info!(workers, tenant = %config.tenant, "shutter runs");
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(tokio::sync::Notify::new());
@@ -154,7 +157,20 @@ fn reload(config: &Config, shared: &Shared) {
             }
             shared.announce(announcement);
         }
-        Err(error) => tracing::error!("the reload is refused as a whole; the running rules stay in force: {error}"),
+        Err(error) => {
+            let (what, problems) = match &error {
+                AssembleError::Rules { what, problems, .. } => (*what, problems.clone()),
+                other => ("policy or catalog", vec![other.to_string()]),
+            };
+            // One line, whatever stands in the files: whoever reads logs by the line must not lose half of it.
+            let details = problems.join(" | ");
+            tracing::error!(
+                what,
+                errors = problems.len(),
+                details = limits::cut(&details, DETAILS),
+                "the reload is refused as a whole, and the running rules stay in force; `shutter check` shows the lines meant"
+            );
+        }
     }
 }
 

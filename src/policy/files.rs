@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::limits;
 
+use super::report::Report;
 use super::source::Sources;
 
 /// Levels of folders below the one that is named.
@@ -89,6 +90,15 @@ pub fn read(path: &Path) -> Result<Sources, FilesError> {
         return Err(FilesError::Nothing { path: path.to_path_buf() });
     }
     Ok(Sources::new(files))
+}
+
+/// A report on what was read from there, with names that a person can open.
+pub fn named(report: Report, path: &Path) -> Report {
+    let folder = if path.is_dir() { Some(path) } else { path.parent() };
+    match folder.map(|folder| folder.to_string_lossy().trim_end_matches('/').to_owned()) {
+        Some(folder) if !folder.is_empty() => report.below(&folder),
+        _ => report,
+    }
 }
 
 fn is_folder(path: &Path) -> Result<bool, FilesError> {

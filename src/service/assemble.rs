@@ -20,7 +20,7 @@ use crate::log::topics::{Counts, Topics};
 use crate::log::{Log, LogError, embedded, kafka};
 use crate::metrics::Metrics;
 use crate::policy::report::Colour;
-use crate::policy::{Catalog, Level, Report, Rules, Sources, Warning};
+use crate::policy::{Catalog, Level, Report, Rules, Sources, Warning, files};
 use crate::time::EventTime;
 use crate::wire::{Codec, KeyError, Keyring, Registry, RegistryError, subjects};
 use crate::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Trust};
@@ -50,8 +50,10 @@ pub enum AssembleError {
     Rules {
         /// Which.
         what: &'static str,
-        /// All of them, with their places.
+        /// All of them, with their places and the lines meant.
         rendered: String,
+        /// The same, each on one line.
+        problems: Vec<String>,
     },
     /// A setting that is missing or contradicts another.
     #[error("{0}")]
@@ -250,17 +252,19 @@ pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Ass
         Some(path) => read(path, "catalog")?,
         None => Sources::default(),
     };
-    let broken =
-        |what: &'static str, report: &Report| AssembleError::Rules { what, rendered: report.render(Colour::Never) };
-    let (catalog, mut warnings) =
-        Catalog::compile(catalog_sources.clone()).map_err(|report| broken("the catalog", &report))?;
+    let (catalog, report) = Catalog::compiled(catalog_sources.clone());
+    let report = config.catalog.iter().fold(report, |report, path| files::named(report, path));
+    let Some(catalog) = catalog else { return Err(broken("the catalog", &report)) };
+    let mut warnings = report.diagnostics;
     let mut compiled = crate::policy::compile(policy_sources.clone());
     compiled.check_catalog(&catalog);
+    let report = files::named(compiled.report, policy_path);
     let policy = match compiled.policy {
-        Some(policy) if !compiled.report.has_errors() => policy,
-        _ => return Err(broken("the policy", &compiled.report)),
+        Some(policy) if !report.has_errors() => policy,
+        _ => return Err(broken("the policy", &report)),
     };
-    warnings.extend(compiled.report.diagnostics.into_iter().filter(|d| d.level == Level::Warning));
+    warnings.extend(report.diagnostics);
+    warnings.retain(|diagnostic| diagnostic.level == Level::Warning);
     let rules = Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) };
     let announcement = Announcement {
         policy: policy_sources,
@@ -272,7 +276,19 @@ pub fn rules(config: &Config) -> Result<(Rules, Announcement, Vec<Warning>), Ass
 }
 
 fn read(path: &Path, what: &'static str) -> Result<Sources, AssembleError> {
-    crate::policy::files::read(path).map_err(|error| AssembleError::Rules { what, rendered: error.to_string() })
+    files::read(path).map_err(|error| {
+        let told = error.to_string();
+        AssembleError::Rules { what, rendered: told.clone(), problems: vec![told] }
+    })
+}
+
+fn broken(what: &'static str, report: &Report) -> AssembleError {
+    let errors = report.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
+    AssembleError::Rules {
+        what,
+        rendered: report.render(Colour::Never),
+        problems: errors.map(ToString::to_string).collect(),
+    }
 }
 
 /// Confluent framing where there is a registry, single-object encoding where not.

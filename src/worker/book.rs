@@ -161,6 +161,11 @@ impl Book {
         self.thrown.enforcement()
     }
 
+    /// Who threw it last, and why; none where nobody did, or nobody is believed.
+    pub fn switch(&self) -> Option<&Switch> {
+        self.thrown.switch()
+    }
+
     /// The `off` in force that a record nobody believes lies over: said again, compaction can't forget it.
     pub fn buried_off(&self) -> Option<(&Switch, i64)> {
         self.thrown.buried_off()

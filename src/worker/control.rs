@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 use super::book::Disbelieved;
 use super::switch::{ENFORCEMENT, Switch};
 use super::worker::{BUSY, MOST, RETRIES, Worker, WorkerError};
+use crate::casework::Enforcement;
 use crate::clock::pause;
 use crate::log::{LogError, Send};
+use crate::policy::Ceiling;
 use crate::time::Span;
 
 /// How old an announcement may be when it is written; well below what is believed.
@@ -47,8 +49,8 @@ impl Worker {
             }
         }
         let enforcement = self.book.enforcement();
-        if enforcement != before {
-            tracing::warn!(%enforcement, "the kill switch was thrown");
+        if enforcement != before && self.speaks {
+            self.tell_switch(enforcement);
         }
         if let Some(start) = self.book.start()
             && self.site.start_from.is_none()
@@ -66,7 +68,55 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn announce_rules(&mut self) -> Result<(), WorkerError> {
+    /// Off is what somebody must hear of; on again is good news.
+    fn tell_switch(&self, enforcement: Enforcement) {
+        let (by, reason) = self.book.switch().map_or(("nobody who is believed", ""), |s| (s.actor.as_str(), &s.reason));
+        match enforcement {
+            Enforcement::Off => {
+                tracing::warn!(by, reason, "enforcement is switched off: nothing that changes the world goes out");
+            }
+            Enforcement::On => tracing::info!(by, reason, "enforcement is switched on again"),
+        }
+    }
+
+    fn policy_ceiling(&self) -> Option<Ceiling> {
+        self.book.current_rules().map(|rules| rules.policy.ceiling)
+    }
+
+    /// Tells the most that may be done under the rules in force. A change of the run configuration's own ceiling shows
+    /// in the cases that were decided under another (`ownership.rs`).
+    fn tell_ceiling(&mut self, before: Option<Ceiling>) {
+        self.ceiling_told = self.policy_ceiling();
+        let Some(policy) = self.ceiling_told.filter(|_| self.speaks) else { return };
+        let (run_configuration, lowest) = (self.site.ceiling, policy.min(self.site.ceiling));
+        match before.filter(|before| *before != policy) {
+            Some(policy_before) => tracing::info!(
+                %policy, %policy_before, %run_configuration,
+                "ceiling in force: {lowest}; the policy's is another than before"
+            ),
+            None => tracing::info!(%policy, %run_configuration, "ceiling in force: {lowest}"),
+        }
+    }
+
+    /// The same, where other rules have another.
+    pub(super) fn tell_another_ceiling(&mut self) {
+        if self.policy_ceiling() != self.ceiling_told {
+            self.tell_ceiling(self.ceiling_told);
+        }
+    }
+
+    /// What comes before the first turn: announces the rules that it was given.
+    pub(super) fn begin_under_rules(&mut self) -> Result<(), WorkerError> {
+        self.read_control()?;
+        let before = self.policy_ceiling();
+        self.announce_rules()?;
+        // What was just announced.
+        self.read_control()?;
+        self.tell_ceiling(before);
+        Ok(())
+    }
+
+    fn announce_rules(&mut self) -> Result<(), WorkerError> {
         let Some(announcement) = self.announce.take() else { return self.await_rules() };
         loop {
             let now = (self.clock)();
@@ -117,7 +167,7 @@ impl Worker {
     }
 
     /// No work before the rules are known.
-    pub(super) fn await_rules(&mut self) -> Result<(), WorkerError> {
+    fn await_rules(&mut self) -> Result<(), WorkerError> {
         while self.book.current_rules().is_none() && !self.shared.stopping.load(Ordering::Relaxed) {
             pause(BUSY * 10);
             self.read_control()?;

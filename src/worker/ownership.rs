@@ -8,9 +8,9 @@ use super::outputs::Outputs;
 use super::part::{Part, RestoreError, Restoring};
 use super::shared::Holder;
 use super::worker::{BUSY, MOST, Worker, WorkerError};
-use crate::casework::Outbox;
+use crate::casework::{Case, Outbox, Phase};
 use crate::log::{Assignment, Log, LogError, TopicPartition};
-use crate::policy::Rules;
+use crate::policy::{Ceiling, Rules};
 
 impl Worker {
     pub(super) fn change(&mut self, change: Assignment) -> Result<(), WorkerError> {
@@ -101,6 +101,15 @@ impl Worker {
         let ready = part.finish(rules, self.book.enforcement(), &mut out);
         for view in ready.casework.store().cases().filter_map(|case| ready.casework.view(&case.uid)) {
             self.shared.show(holder, view);
+        }
+        let other =
+            |case: &&Case| case.phase.is_open() && case.phase != Phase::Held && case.ceiling != self.site.ceiling;
+        let decided: Vec<Ceiling> = ready.casework.store().cases().filter(other).map(|case| case.ceiling).collect();
+        if let Some(before) = decided.iter().max() {
+            tracing::info!(
+                partition, cases = decided.len(), %before, now = %self.site.ceiling,
+                "the run configuration's ceiling is another than when these open cases were decided: they are decided again"
+            );
         }
         self.parts.insert(partition, Part::Ready(Box::new(ready)));
         self.shared.restored(holder, took, records, &out.observations);

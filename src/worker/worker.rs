@@ -32,6 +32,7 @@ use super::trust::Trust;
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::log::{Log, LogError, Offset, Record, TopicPartition, Want};
+use crate::policy::Ceiling;
 use crate::time::WallTime;
 
 pub use crate::casework::Site;
@@ -114,6 +115,8 @@ pub struct Worker {
     pub(super) trust: Trust,
     /// Of the workers of a process one tells what is odd on `control`.
     pub(super) speaks: bool,
+    /// The policy's ceiling that was told last.
+    pub(super) ceiling_told: Option<Ceiling>,
     /// Offset over which `off` was said again, so that it is said once however late that can be read.
     pub(super) unburied: Option<i64>,
     /// Why rules that are ours were not believed, since it was looked at last.
@@ -154,6 +157,7 @@ impl Worker {
             book: Book::default(),
             trust: setup.trust,
             speaks: setup.announce.is_some(),
+            ceiling_told: None,
             unburied: None,
             odd: None,
             parts: BTreeMap::new(),
@@ -198,8 +202,7 @@ impl Worker {
     /// # Errors
     /// As [`Self::run`].
     pub fn prepare(&mut self) -> Result<(), WorkerError> {
-        self.read_control()?;
-        self.announce_rules()
+        self.begin_under_rules()
     }
 
     /// One turn of the loop.
@@ -209,6 +212,7 @@ impl Worker {
     pub fn turn(&mut self) -> Result<(), WorkerError> {
         self.read_control()?;
         self.announce_reloaded()?;
+        self.tell_another_ceiling();
         self.say_off_again()?;
         self.restore_slices()?;
         self.look_at_lag();

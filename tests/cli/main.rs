@@ -12,6 +12,7 @@ mod http;
 mod input;
 mod kills;
 mod letters;
+mod logged;
 mod operator;
 #[path = "../kafka/process.rs"]
 #[allow(dead_code)]
