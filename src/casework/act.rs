@@ -10,7 +10,7 @@ use super::chosen::Chosen;
 use super::command::Order;
 use super::decide::Decision;
 use super::problem::PROBLEM;
-use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
+use super::state::{BudgetWait, Case, CasePath, Command, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
@@ -45,7 +45,9 @@ impl Case {
             CasePath::Approve => self.ask_approval(&decision, step),
             CasePath::Enforce => self.enforce(&decision, step),
         }
-        if self.path != CasePath::Observe {
+        // While budgets are asked nothing has been decided: what goes beside it goes when they have answered, within a
+        // minute, and says then how it was decided.
+        if self.path != CasePath::Observe && self.phase != Phase::AwaitingBudget {
             for action in &decision.also {
                 self.send_also(action, step);
             }
@@ -217,7 +219,7 @@ impl Case {
             target: self.resource_target(),
             digest: String::new(),
             parameters: self.ticket_parameters(queue),
-            recipients: self.owner.iter().map(|o| o.id.clone()).collect(),
+            recipients: self.owner_named(),
             undo: None,
             cancel_of: None,
             answer_by: Some(step.now.plus(within)),
@@ -228,7 +230,8 @@ impl Case {
         step.tell(self, format!("{action} sent"));
     }
 
-    /// Tells every ticket of this generation what the case waits for now.
+    /// Tells every ticket of this generation what the case waits for now, and the owner with it. A ticket that was
+    /// opened in this very step says so already.
     pub(super) fn update_tickets(&mut self, action: &'static str, summary: &str, step: &mut Step<'_>) {
         if step.ceiling() == Ceiling::Observe {
             return;
@@ -239,6 +242,7 @@ impl Case {
             .filter(|c| c.generation == self.generation && matches!(c.kind, ActionKind::Ticket | ActionKind::Incident))
             // The root cause outlives the generation.
             .filter(|c| c.action != PROBLEM)
+            .filter(|c| !self.says_so_already(c, step))
             .map(|c| (c.kind, c.responder.clone(), c.reference.clone()))
             .collect();
         for (kind, responder, reference) in tickets {
@@ -246,13 +250,27 @@ impl Case {
             if let Some(reference) = reference {
                 parameters.insert("reference".to_owned(), reference);
             }
-            let mut order = Order::notice(step.now, action, Vec::new(), summary.to_owned());
+            let mut order = Order::notice(step.now, action, self.owner_named(), summary.to_owned());
             order.kind = kind;
             order.responder = responder;
             order.target = self.resource_target();
             order.parameters = parameters;
             self.send(order, step);
         }
+    }
+
+    /// Whether a ticket was opened in this step, with what the case waits for now.
+    fn says_so_already(&self, ticket: &Command, step: &Step<'_>) -> bool {
+        let opened = step.own_actions().find(|action| action.command_id == ticket.command_id);
+        opened.is_some_and(|action| {
+            let now = self.ticket_parameters(None);
+            ["waiting_for", "next_step"].iter().all(|name| action.parameters.get(*name) == now.get(*name))
+        })
+    }
+
+    /// The owner, as whoever must be told.
+    pub(super) fn owner_named(&self) -> Vec<SmolStr> {
+        self.owner.iter().map(|owner| owner.id.clone()).collect()
     }
 
     pub(super) fn ticket_parameters(&self, queue: Option<SmolStr>) -> BTreeMap<String, String> {

@@ -493,6 +493,6 @@ fn step<'a>(
     input: String,
     actor: Actor,
 ) -> Step<'a> {
-    let receipts_before = out.receipts.len();
-    Step { now, rules, site, enforcement, out, trigger, input, actor, trace: None, receipts_before }
+    let (receipts_before, actions_before) = (out.receipts.len(), out.actions.len());
+    Step { now, rules, site, enforcement, out, trigger, input, actor, trace: None, receipts_before, actions_before }
 }

@@ -94,6 +94,8 @@ pub(super) struct Step<'a> {
     pub trace: Option<String>,
     /// Receipts in the outbox when this step began: they are other steps'.
     pub receipts_before: usize,
+    /// Actions, likewise.
+    pub actions_before: usize,
 }
 
 impl Step<'_> {
@@ -159,6 +161,11 @@ impl Step<'_> {
             catalog_digest: stamp.catalog,
             engine_version: self.site.engine.clone(),
         }
+    }
+
+    /// What this step has sent so far.
+    pub fn own_actions(&self) -> impl Iterator<Item = &Action> {
+        self.out.actions.iter().skip(self.actions_before)
     }
 
     /// Adds a command to the receipt of the decision that sends it.

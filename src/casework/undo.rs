@@ -116,7 +116,7 @@ impl Case {
 
     /// Who has to do by hand what couldn't be taken back.
     pub(super) fn who_undoes(&self, step: &Step<'_>) -> Vec<SmolStr> {
-        let mut told: Vec<SmolStr> = self.owner.iter().map(|owner| owner.id.clone()).collect();
+        let mut told = self.owner_named();
         told.extend(step.rules.policy.owners.fallback.clone());
         told.dedup();
         told
