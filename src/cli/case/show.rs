@@ -59,10 +59,10 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     say(
         "findings",
         format!(
-            "{} ({} open), {} detections, by {}; last seen {}",
+            "{} ({} open), {}, by {}; last seen {}",
             view.findings,
             view.open_findings,
-            view.detections,
+            shown::counted(usize::try_from(view.detections).unwrap_or(usize::MAX), "detection"),
             view.sources.join(", "),
             view.last_observed
         ),

@@ -39,12 +39,13 @@ pub(super) fn table(tally: &Tally, cases: &[Told], took: Duration, args: &Args) 
 fn counts(tally: &Tally, took: Duration) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-    row("detections", tally.records.to_string());
+    row("records", tally.records.to_string());
     for (code, count) in &tally.dead_letters {
         row(&format!("  dead letters, {code}"), count.to_string());
     }
-    row("  without a finding", tally.records_without_findings.to_string());
-    row("findings", tally.findings.to_string());
+    row("  without a detection", tally.records_without_findings.to_string());
+    // What the records say, repeats included: a case counts them under this name too.
+    row("detections", tally.findings.to_string());
     for (rule, count) in &tally.suppressed {
         row(&format!("  suppressed by {rule}"), count.to_string());
     }
@@ -54,7 +55,7 @@ fn counts(tally: &Tally, took: Duration) -> Vec<(String, String)> {
     let share = tally.findings_in_cases as f64 / tally.cases.max(1) as f64;
     let cases = match tally.cases {
         0 => "0".to_owned(),
-        cases => format!("{cases}, one for {share:.1} findings"),
+        cases => format!("{cases}, one for {share:.1} detections"),
     };
     row("cases", cases);
     row("  without an owner of their own", tally.without_owner.to_string());
@@ -66,7 +67,7 @@ fn counts(tally: &Tally, took: Duration) -> Vec<(String, String)> {
     row("escalations", tally.escalations.to_string());
     row("verified closures", tally.verified_closures.to_string());
     let per_second = tally.records as f64 / took.as_secs_f64().max(1e-9);
-    row("took", format!("{:.1} s, {per_second:.0} detections/s", took.as_secs_f64()));
+    row("took", format!("{:.1} s, {per_second:.0} records/s", took.as_secs_f64()));
     rows
 }
 
@@ -116,11 +117,16 @@ fn closing(tally: &Tally, args: &Args) -> String {
         let _never_fails = write!(text, "The clock stopped at {until}");
         let mut later = Vec::new();
         if let Some(next) = tally.next_deadline {
-            let open = tally.deadlines_not_reached;
-            later.push(format!("{open} open cases have a deadline still to come, the first at {next}"));
+            later.push(match tally.deadlines_not_reached {
+                1 => format!("1 open case has a deadline still to come, at {next}"),
+                open => format!("{open} open cases have a deadline still to come, the first at {next}"),
+            });
         }
         if tally.answers_not_arrived > 0 {
-            later.push(format!("{} answers were still on their way", tally.answers_not_arrived));
+            later.push(match tally.answers_not_arrived {
+                1 => "1 answer was still on its way".to_owned(),
+                answers => format!("{answers} answers were still on their way"),
+            });
         }
         if later.is_empty() {
             text.push_str(".\n");
