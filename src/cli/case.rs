@@ -28,7 +28,7 @@ const LIST: Ending = Ending {
         "shutter case list --config shutter.yaml --format tsv | cut -f 1,6,7",
     ],
     notes: &[
-        "On a terminal the columns are aligned; elsewhere, and with --format tsv, a tab stands between them, and the \
+        "On a terminal the columns are aligned, and a narrow one does without some of them; elsewhere, and with --format tsv, a tab stands between them, and the \
               first line names them.",
     ],
     found: None,

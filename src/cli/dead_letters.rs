@@ -239,11 +239,8 @@ fn list(args: &Filtered) -> anyhow::Result<ExitCode> {
                     ]
                 })
                 .collect();
-            shown::table(
-                &["letter", "code", "from", "rejected", "bytes", "replayed", "message"],
-                &rows,
-                args.at.format,
-            )?;
+            let head = ["letter", "code", "from", "rejected", "bytes", "replayed", "message"];
+            shown::table(&head, &rows, &["bytes", "replayed", "rejected"], args.at.format)?;
             if found.letters.is_empty() {
                 let other = if args.which.restricted { "without --restricted" } else { "with --restricted" };
                 shown::remark(format_args!("no letter; those on the other topic are listed {other}"));

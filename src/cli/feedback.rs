@@ -151,7 +151,7 @@ pub struct Reasoned {
     #[command(flatten)]
     about: About,
     /// Why; for a comment, the comment.
-    #[arg(long)]
+    #[arg(long, value_parser = said)]
     reason: String,
 }
 
@@ -196,6 +196,10 @@ pub struct Looked {
     /// Whether what depends on it still works.
     #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
     healthy: Option<bool>,
+}
+
+fn said(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

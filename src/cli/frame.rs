@@ -125,8 +125,8 @@ fn told(error: &anyhow::Error) -> String {
     let mut above = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Many errors already end with the text of their cause; saying it twice helps nobody.
-        if !above.ends_with(&cause) {
+        // Many errors already hold the text of their cause; saying it twice helps nobody.
+        if !above.contains(&cause) {
             text.push_str("\n  because: ");
             text.push_str(&cause.replace('\n', "\n  "));
         }

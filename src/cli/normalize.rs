@@ -145,7 +145,7 @@ pub(super) fn decoder(format: Option<Format>, mapping: Option<&Path>) -> anyhow:
     }
     let Some(path) = mapping else { return Err(exit::usage("neither --format nor --mapping is given")) };
     let name = path.to_string_lossy();
-    let text = std::fs::read_to_string(path)
+    let text = crate::config::read_text(path)
         .map_err(|error| exit::usage(format!("{name}: can't be read: {error}; name a mapping file")))?;
     let mapping = Mapping::parse(&name, &text).map_err(|error| exit::usage(error.to_string()))?;
     let name = mapping.name().to_owned();

@@ -54,46 +54,55 @@ pub enum Listing {
     Json,
 }
 
-/// A table; its cells are on one line each. With tabs for scripts, aligned for people.
+/// A table; its cells are on one line each. With tabs for scripts, aligned for people: there, where the terminal is
+/// narrow, the columns named in `spare` are left out, the first of them first.
 ///
 /// # Errors
 /// Where nobody reads on.
-pub fn table(head: &[&str], rows: &[Vec<String>], as_: Listing) -> std::io::Result<()> {
+pub fn table(head: &[&str], rows: &[Vec<String>], spare: &[&str], as_: Listing) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if as_ == Listing::Text && out.is_terminal() {
         let most = terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| usize::from(width.0));
-        return aligned(head, rows, most).iter().try_for_each(|line| writeln!(out, "{line}"));
+        return aligned(head, rows, spare, most).iter().try_for_each(|line| writeln!(out, "{line}"));
     }
     writeln!(out, "{}", head.join("\t"))?;
     rows.iter().try_for_each(|row| writeln!(out, "{}", row.join("\t")))
 }
 
-/// Columns under each other with two spaces between. Where a line has more than `most` characters, the widest columns
-/// give way first, and what is cut ends with `…`.
-fn aligned(head: &[&str], rows: &[Vec<String>], most: usize) -> Vec<String> {
-    const GAP: usize = 2;
-    const LEAST: usize = 6;
-    let head: Vec<String> = head.iter().map(|name| name.to_uppercase()).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
-    let wide = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|cell| cell.chars().count()).max();
-    let mut widths: Vec<usize> = (0..head.len()).map(|column| wide(column).unwrap_or(0)).collect();
-    let gaps = GAP * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > most {
-        match widths.iter_mut().max() {
+/// Characters between two columns.
+const GAP: usize = 2;
+/// A column is cut no further.
+const LEAST: usize = 12;
+
+/// Columns under each other. Where a line has more than `most` characters, spare columns go, then the widest give way,
+/// but for the first: that is what a reader types. What is cut ends with `…`.
+fn aligned(head: &[&str], rows: &[Vec<String>], spare: &[&str], most: usize) -> Vec<String> {
+    let names: Vec<String> = head.iter().map(|name| name.to_uppercase()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&names).chain(rows).collect();
+    let long = |text: &str| text.chars().count();
+    let wide = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| long(cell)).max();
+    let mut columns: Vec<(usize, usize)> = (0..head.len()).map(|at| (at, wide(at).unwrap_or(0))).collect();
+    let least = |columns: &[(usize, usize)]| columns.iter().map(|(_, width)| *width.min(&LEAST) + GAP).sum::<usize>();
+    for name in spare {
+        if least(&columns) > most {
+            columns.retain(|(at, _)| head.get(*at) != Some(name));
+        }
+    }
+    while columns.iter().map(|(_, width)| width + GAP).sum::<usize>() > most.saturating_add(GAP) {
+        match columns.iter_mut().skip(1).map(|(_, width)| width).max() {
             Some(widest) if *widest > LEAST => *widest -= 1,
             _ => break,
         }
     }
-    let line = |cells: &Vec<String>| {
-        let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let fits = cell.chars().count() <= *width;
-            let cell = if fits { cell.clone() } else { cell.chars().take(width - 1).chain(['…']).collect() };
-            text.push_str(&format!("{cell:width$}{:GAP$}", ""));
-        }
+    let cut = |cell: &str, width: usize| -> String {
+        if long(cell) <= width { cell.to_owned() } else { cell.chars().take(width - 1).chain(['…']).collect() }
+    };
+    let line = |cells: &&Vec<String>| -> String {
+        let shown = columns.iter().filter_map(|(at, width)| Some((cells.get(*at)?, *width)));
+        let text: String = shown.map(|(cell, width)| format!("{:width$}{:GAP$}", cut(cell, width), "")).collect();
         text.trim_end().to_owned()
     };
-    lines.into_iter().map(line).collect()
+    lines.iter().map(line).collect()
 }
 
 /// `1 receipt`, `2 receipts`; `0 receipts`.
@@ -127,15 +136,19 @@ mod tests {
     fn columns_stand_under_each_other_and_fit() {
         let rows =
             [vec!["a".to_owned(), "somebody".to_owned(), "x".repeat(40)], vec!["bcd".into(), "ö".into(), "y".into()]];
-        let lines = aligned(&["case", "owner", "title"], &rows, usize::MAX);
+        let head = ["case", "owner", "title"];
+        let lines = aligned(&head, &rows, &["owner"], usize::MAX);
         assert_eq!(
             lines,
             ["CASE  OWNER     TITLE", &format!("a     somebody  {}", "x".repeat(40)), "bcd   ö         y"]
         );
-        let lines = aligned(&["case", "owner", "title"], &rows, 30);
-        assert_eq!(lines.get(1).expect("a row"), "a     somebody  xxxxxxxxxxxxx…");
-        // Too narrow for all: cut as far as makes sense, and no further.
-        assert!(aligned(&["case", "owner", "title"], &rows, 3).iter().all(|line| line.chars().count() <= 20));
+        let at = |most| aligned(&head, &rows, &["owner"], most).get(1).expect("a row").clone();
+        assert_eq!(at(30), "a     somebody  xxxxxxxxxxxxx…");
+        assert_eq!(at(25), "a     xxxxxxxxxxxxxxxxxx…", "without the one that can be spared");
+        assert_eq!(at(3), "a     xxxxxxxxxxx…", "cut as far as makes sense, and no further");
+        let long = [vec!["x".repeat(32), "y".repeat(32)]];
+        let line = aligned(&["uid", "title"], &long, &[], 20).pop().expect("a row");
+        assert_eq!(line, format!("{}  {}…", "x".repeat(32), "y".repeat(11)), "a uid is never cut");
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn create(at: &Listed) -> anyhow::Result<ExitCode> {
     match at.format {
         Listing::Text | Listing::Tsv => {
             let rows: Vec<_> = rows.iter().map(|(name, what)| vec![(*name).to_owned(), (*what).to_owned()]).collect();
-            shown::table(&["topic", "outcome"], &rows, at.format)?;
+            shown::table(&["topic", "outcome"], &rows, &[], at.format)?;
         }
         Listing::Json => shown::json(&json!({"log": "kafka", "created": rows}))?,
     }

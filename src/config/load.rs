@@ -1,5 +1,6 @@
 //! File and environment → [`Config`], with paths made absolute.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -37,12 +38,7 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let name = file.display().to_string();
         let unreadable = |source| ConfigError::Unreadable { file: name.clone(), source };
-        let size = std::fs::metadata(file).map_err(unreadable)?.len();
-        if size > limits::YAML_BYTES as u64 {
-            let large = std::io::Error::new(std::io::ErrorKind::FileTooLarge, "too large for a configuration");
-            return Err(unreadable(large));
-        }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let text = read_text(file).map_err(unreadable)?;
         // Variables that aren't UTF-8 can't be ours: names and values of ours are text.
         let variables = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let base = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -97,6 +93,20 @@ impl Config {
     }
 }
 
+/// The text of a YAML file of ours, however large what was named is: a device has no end.
+///
+/// # Errors
+/// What the disk says, or that it is too large, or no text.
+pub fn read_text(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(limits::YAML_BYTES as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > limits::YAML_BYTES {
+        let message = format!("more than {} bytes, the most that are read", limits::YAML_BYTES);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +125,12 @@ mod tests {
         assert_eq!(config.ceiling, Ceiling::Observe);
         assert!(config.http.listen.ip().is_loopback());
         assert_eq!(config.policy.as_deref(), Some(Path::new("/etc/shutter/policy")));
+    }
+
+    #[test]
+    fn a_file_without_end_is_given_up() {
+        let error = Config::load(Path::new("/dev/zero")).expect_err("no end").to_string();
+        assert!(error.starts_with("/dev/zero: more than 33554432 bytes"), "{error}");
     }
 
     #[test]

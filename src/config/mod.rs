@@ -17,7 +17,7 @@ mod load;
 mod secret_file;
 mod sections;
 
-pub use load::ConfigError;
+pub use load::{ConfigError, read_text};
 pub use secret_file::{KEY_BYTES, SecretError, create_key, read_key, read_password, read_secret, read_token};
 pub use sections::{
     Auth, Batch, Config, Embedded, Http, JsonTopic, Log, LogKind, Logging, SchemaRegistry, Source, StartFrom, Subjects,

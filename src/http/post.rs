@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::answer::Problem;
 use super::server::Http;
+use crate::formats::Reject;
+use crate::intake::{feedback_is_acceptable, feedback_is_small};
 use crate::limits::RECORD_BYTES;
 use crate::log::Topic;
 use crate::log::embedded::{Append, Appended, EmbeddedError, EmbeddedLog};
@@ -64,7 +66,10 @@ pub async fn feedback(
 ) -> Answer {
     let body = as_it_is(&headers, body?)?;
     // Read here only to tell the sender at once what is wrong with it; intake reads it again.
+    let refused = |reject: Reject| Problem::bad(reject.message);
+    feedback_is_small(&body).map_err(refused)?;
     let feedback: Feedback = from_json(&body).map_err(|e| Problem::bad(format!("not a feedback: {e}")))?;
+    feedback_is_acceptable(http.trust.tenant(), &feedback, (http.clock)()).map_err(refused)?;
     let topic = http.topics.feedback.clone();
     let key = feedback.case_uid.to_string().into_bytes();
     let append_one = Append { key: Some(key), value: Some(body.to_vec()), headers: passed_on(&headers) };

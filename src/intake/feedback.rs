@@ -60,17 +60,9 @@ pub(super) fn feedback(
     let Some(bytes) = record.value.as_deref() else {
         return Err(Reject::new(RejectCode::Malformed, "the record has no value; expected a feedback").into());
     };
-    if bytes.len() > limits::FEEDBACK_BYTES {
-        let (found, most) = (bytes.len(), limits::FEEDBACK_BYTES);
-        return Err(too_large(format!("the feedback has {found} bytes; at most {most} are read")).into());
-    }
+    feedback_is_small(bytes)?;
     let mut feedback = reader.decode(bytes)?;
-    bounded(&feedback)?;
-    timely(&feedback, record.timestamp)?;
-    if !feedback.tenant.is_empty() && feedback.tenant != tenant {
-        let message = format!("it is for tenant `{}`; this installation is `{tenant}`", feedback.tenant);
-        return Err(Reject::new(RejectCode::WrongShape, message).into());
-    }
+    feedback_is_acceptable(tenant, &feedback, record.timestamp)?;
     let actor = match reader.authenticate(&feedback, &record.headers) {
         Ok(actor) => one_person(actor, catalog),
         Err(why) => return Err(Refused::Forged(Box::new(feedback), Reject::new(RejectCode::Forged, why))),
@@ -86,6 +78,33 @@ fn one_person(actor: Actor, catalog: &Catalog) -> Actor {
         (ActorKind::Person, Some(person)) => Actor { id: SmolStr::from(&*person.id), ..actor },
         _ => actor,
     }
+}
+
+/// Whether so many bytes are read at all.
+///
+/// # Errors
+/// They aren't.
+pub fn feedback_is_small(bytes: &[u8]) -> Result<(), Reject> {
+    if bytes.len() > limits::FEEDBACK_BYTES {
+        let (found, most) = (bytes.len(), limits::FEEDBACK_BYTES);
+        return Err(too_large(format!("the feedback has {found} bytes; at most {most} are read")));
+    }
+    Ok(())
+}
+
+/// Whether a feedback that was received then is looked at, whoever sent it. Also for whoever takes it in before it is on
+/// the topic: told at once, the sender needn't look into the dead letters.
+///
+/// # Errors
+/// Why it would become a dead letter.
+pub fn feedback_is_acceptable(tenant: &str, feedback: &Feedback, received_at: WallTime) -> Result<(), Reject> {
+    bounded(feedback)?;
+    timely(feedback, received_at)?;
+    if !feedback.tenant.is_empty() && feedback.tenant != tenant {
+        let message = format!("it is for tenant `{}`; this installation is `{tenant}`", feedback.tenant);
+        return Err(Reject::new(RejectCode::WrongShape, message));
+    }
+    Ok(())
 }
 
 fn too_large(message: String) -> Reject {

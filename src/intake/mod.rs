@@ -36,7 +36,7 @@ mod receipt;
 mod source;
 
 pub use decode::Decode;
-pub use feedback::ReadFeedback;
+pub use feedback::{ReadFeedback, feedback_is_acceptable, feedback_is_small};
 pub use intake::{Input, Intake, Role, Settings};
 pub use output::{FeedbackCount, IntakeOut, Rejected, Routed, SourceCount, Suppressed, Visibility};
 pub use place::case_uid;

@@ -306,7 +306,7 @@ fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {
     let bad = |why: String| AssembleError::Setting(format!("source {}: {why}", source.name));
     let decoder: Arc<dyn Decode> = match &source.mapping {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| AssembleError::File {
+            let text = crate::config::read_text(path).map_err(|error| AssembleError::File {
                 what: "mapping",
                 path: path.clone(),
                 error,

@@ -17,6 +17,7 @@ fn what_cannot_be_taken_is_refused_with_its_reason() {
         ("/v1/feedback", &b"{\"id\": "[..], 400, "not a feedback"),
         ("/v1/feedback", b"{\"id\":\"a\",\"case_uid\":\"zz\"}", 400, "not a feedback"),
         ("/v1/feedback", b"{\"id\":\"a\",\"reson\":\"x\"}", 400, "no field `reson`; did you mean `reason`?"),
+        ("/v1/feedback", b"{\"id\":\" \",\"case_uid\":\"00000000000000000000000000000000\",\"generation\":1,\"kind\":\"commented\",\"at\":\"2026-01-01T00:00:00Z\"}", 400, "`id` is empty"),
         ("/v1/detections/falcon", b"{}", 404, "there are: aws, falco"),
         ("/v1/enforcement", b"{}", 400, "expected {\"enforcement\""),
         (

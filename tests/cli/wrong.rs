@@ -41,6 +41,7 @@ fn what_a_command_cannot_use_is_told_before_anything_is_done() {
         (&["feedback", "approve", "a"], "--as is missing"),
         (&["feedback", "assign", "a", "--as", "ada-1"], "--assignee <WHO>"),
         (&["feedback", "comment", "a"], "--reason <REASON>"),
+        (&["feedback", "comment", "a", "--reason", " "], "it says nothing"),
         (&["feedback", "comment", "a", "--reason", "x", "--assignee", "ada"], "--assignee"),
         (&["case", "list", "--format", "csv"], "tsv"),
         (&["enforce", "off"], "--reason"),
@@ -59,6 +60,10 @@ fn wrong_cases_keys_and_signatures_are_told_apart() {
     let other = if uid.starts_with('0') { "1" } else { "0" };
     site.shutter(&["case", "explain", other]).with(2).tells(&["no case begins with", "--all"]);
     site.shutter(&["feedback", "comment", other, "--reason", "x"]).with(2).tells(&["no case begins with"]);
+    let long = "x".repeat(3_000);
+    site.shutter(&["feedback", "comment", &uid, "--reason", &long])
+        .with(2)
+        .tells(&["`reason` has 3000 bytes; at most"]);
     let verify = ["feedback", "verify", &uid, "--wait", "60", "--as"];
     site.shutter(&[&verify[..], &["adda-1"]].concat()).with(2).tells(&[
         "no such key",

@@ -11,6 +11,9 @@ use crate::wire::{BottleneckKind, CaseView};
 
 const PATHS: [&str; 5] = ["enforce", "approve", "ticket", "incident", "observe"];
 
+/// Columns that a narrow terminal does without, the first of them first.
+const SPARE: [&str; 6] = ["path", "exposed", "since", "risk", "phase", "owner"];
+
 /// Which cases.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,7 +59,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let head =
                 ["case", "risk", "severity", "path", "phase", "owner", "waits for", "since", "due", "exposed", "title"];
             let rows: Vec<Vec<String>> = cases.iter().map(|view| row(view, now)).collect();
-            shown::table(&head, &rows, args.at.format)?;
+            shown::table(&head, &rows, &SPARE, args.at.format)?;
             if found > cases.len() {
                 shown::remark(format_args!("{} of {found} cases; a larger --limit shows more", cases.len()));
             } else if found == 0 {

@@ -9,6 +9,7 @@ use crate::cli::site::{Reach, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
 use crate::facts::Field;
+use crate::intake::feedback_is_acceptable;
 use crate::log::Send;
 use crate::nearest::did_you_mean;
 use crate::wire::signature::signed_headers;
@@ -72,6 +73,9 @@ pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
         observed: said.observed.clone(),
         evidence: about.evidence.clone(),
     };
+    // What would only become a dead letter is told now.
+    feedback_is_acceptable(&site.config.tenant, &feedback, clock::now())
+        .map_err(|reject| exit::usage(reject.message))?;
     let watch = Watch::begin(&site, &view)?;
     send(&site, &feedback, secret.as_ref().map(|(id, secret)| (*id, secret.as_slice())))?;
     outcome::told(&site, &feedback, about, watch)
