@@ -1,11 +1,16 @@
 //! Every configuration under deploy/ loads, and every policy and catalog there is free of warnings.
 
-#![allow(clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use serde_json::{Value, json};
 use shutter::config::Config;
+use shutter::metrics::Metrics;
+use shutter::policy::{Catalog, Policy, Rules};
+use shutter::time::WallTime;
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
@@ -50,4 +55,126 @@ fn policies_and_catalogs_have_no_warnings() {
         let told = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{}: {told}", folder.display());
     }
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(deploy().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn yaml(file: &str) -> Value {
+    shutter::yaml::from_str(file, &read(file)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn config(file: &str) -> Config {
+    Config::load(&deploy().join(file)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The configuration inside the ConfigMap, at the place where the pods have it.
+fn mounted() -> Config {
+    let text = yaml("kubernetes/configmap.yaml")["data"]["shutter.yaml"].as_str().expect("text").to_owned();
+    Config::from_parts("shutter.yaml", &text, [], Path::new("/etc/shutter")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_port_is_the_one_that_is_listened_on() {
+    let port = config("compose.shutter.yaml").http.listen.port();
+    assert_eq!(mounted().http.listen.port(), port);
+    assert!(read("Dockerfile").contains(&format!("\nEXPOSE {port}\n")));
+    let compose = yaml("compose.yaml");
+    assert_eq!(compose["services"]["shutter"]["ports"][0], format!("127.0.0.1:{port}:{port}"));
+    let scrape = &yaml("prometheus/prometheus.yml")["scrape_configs"][0];
+    assert_eq!(scrape["static_configs"][0]["targets"][0], format!("shutter:{port}"));
+    assert_eq!(yaml("kubernetes/service.yaml")["spec"]["ports"][0]["port"], port);
+    let pod = &yaml("kubernetes/statefulset.yaml")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(pod["ports"][0], json!({"name": "http", "containerPort": port}));
+    for probe in ["readinessProbe", "livenessProbe"] {
+        assert_eq!(pod[probe]["httpGet"]["port"], "http");
+    }
+    // Containers reach the broker by the name that it sends them on to, and so does this machine.
+    let broker = &compose["services"]["kafka"]["environment"];
+    let advertised = broker["KAFKA_ADVERTISED_LISTENERS"].as_str().expect("text");
+    let bootstrap = config("compose.shutter.yaml").log.kafka.expect("on Kafka").bootstrap_servers;
+    assert!(advertised.contains(&format!("INSIDE://{bootstrap}")), "{advertised}");
+    assert!(advertised.contains("OUTSIDE://localhost:9092"), "{advertised}");
+}
+
+#[test]
+fn every_secret_and_folder_is_mounted_where_the_configuration_looks() {
+    let files = |config: &Config| {
+        let key = config.redaction_key_file.clone().expect("a site key");
+        let token = config.http.token_file.clone().expect("a token");
+        [key, token].map(|path| path.display().to_string())
+    };
+    let compose = yaml("compose.yaml");
+    let named: Vec<String> = compose["services"]["shutter"]["secrets"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|name| format!("/run/secrets/{}", name.as_str().expect("a name")))
+        .collect();
+    assert_eq!(files(&config("compose.shutter.yaml")).to_vec(), named);
+    let scrape = &yaml("prometheus/prometheus.yml")["scrape_configs"][0];
+    assert_eq!(scrape["authorization"]["credentials_file"], named[1]);
+    for name in ["site_key", "http_token"] {
+        let file = compose["secrets"][name]["file"].as_str().expect("a file");
+        assert!(read("compose.yaml").contains(&format!("> deploy/{file}")), "the comment makes {file}");
+    }
+
+    let config = mounted();
+    let pod = &yaml("kubernetes/statefulset.yaml")["spec"]["template"]["spec"]["containers"][0];
+    let at: Vec<&str> =
+        pod["volumeMounts"].as_array().expect("mounts").iter().filter_map(|m| m["mountPath"].as_str()).collect();
+    for folder in [config.policy.expect("a policy"), config.catalog.expect("a catalog")] {
+        assert!(at.contains(&folder.to_str().expect("text")), "{at:?}");
+    }
+    let config = mounted();
+    for file in files(&config) {
+        let name = file.strip_prefix("/var/run/shutter/").unwrap_or_else(|| panic!("{file}: not in the secret"));
+        assert!(read("README.md").contains(&format!("--from-file={name}")), "README makes {name}");
+    }
+    assert!(at.contains(&"/var/run/shutter") && at.contains(&"/etc/shutter/shutter.yaml"));
+    // The one key that differs between pods is a key.
+    let variable = pod["env"][0]["name"].as_str().expect("a name").to_owned();
+    let text = yaml("kubernetes/configmap.yaml")["data"]["shutter.yaml"].as_str().expect("text").to_owned();
+    let set =
+        Config::from_parts("shutter.yaml", &text, [(variable, "shutter-2".to_owned())], Path::new("/etc/shutter"));
+    assert_eq!(set.expect("a key").log.kafka.expect("on Kafka").instance, "shutter-2");
+}
+
+#[test]
+fn alerts_ask_for_series_and_labels_that_there_are() {
+    let policy = shutter::policy::files::read(&deploy().join("policy")).expect("read");
+    let (policy, _) = Policy::compile(policy).unwrap_or_else(|report| panic!("{report:?}"));
+    let metrics = Metrics::new(&Rules { policy: Arc::new(policy), catalog: Arc::new(Catalog::default()) });
+    metrics.sources(["falco"]);
+    metrics.lag("shutter.feedback", 0);
+    let text = metrics.text_at(WallTime::from_millis(0));
+    let mut asked = 0;
+    let groups = yaml("prometheus/shutter-alerts.yml");
+    for rule in groups["groups"].as_array().expect("groups").iter().flat_map(|g| g["rules"].as_array().expect("rules"))
+    {
+        let expression = rule["expr"].as_str().expect("text");
+        let by = expression.split("by (").skip(1).filter_map(|rest| rest.split(')').next());
+        let labels: Vec<&str> = by.flat_map(|list| list.split(", ")).filter(|label| *label != "le").collect();
+        for selector in expression.split("shutter_").skip(1) {
+            let name: String = selector.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let matchers =
+                selector[name.len()..].strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or("");
+            let series: Vec<&str> = text.lines().filter(|line| line.starts_with(&format!("shutter_{name}"))).collect();
+            let fits = |line: &&str| {
+                labels.iter().all(|label| line.contains(&format!("{label}=\"")))
+                    && matchers.split(',').filter(|m| !m.is_empty()).all(|m| match m.split_once("!=") {
+                        Some((label, value)) => {
+                            line.contains(&format!("{label}="))
+                                && !line.contains(&m.replace('!', ""))
+                                && !value.is_empty()
+                        }
+                        None => line.contains(m),
+                    })
+            };
+            assert!(series.iter().any(fits), "{}: nothing is ever {expression}\n{series:?}", rule["alert"]);
+            asked += 1;
+        }
+    }
+    assert!(asked > 13, "{asked}");
 }
