@@ -53,12 +53,14 @@ pub struct Args {
 pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
     flags.start(config.logging.format, &config.logging.level);
+    // Before a log is made or opened.
+    let token =
+        config.http.token_file.as_deref().map(crate::config::read_token).transpose().context("http.token_file")?;
     let options = Options { clock: clock::system(), config_file: args.config.display().to_string() };
     let assembled = Assembled::new(&config, options)?;
     for warning in &assembled.warnings {
         tracing::warn!("{warning}");
     }
-    let token = config.http.token_file.as_deref().map(crate::config::read_token).transpose()?;
     let Assembled { setups, shared, topics, codec, trust, backing, clock, .. } = assembled;
     let (embedded, chores) = match (&backing, &config.log.kafka) {
         (Backing::Kafka(_), Some(kafka)) => (None, Some(Chores::Purge(Box::new(kafka.clone()), Arc::clone(&topics)))),
@@ -77,6 +79,8 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         waiting: http::Waiting::default(),
     });
     let workers = setups.len();
+    let listener = http::bind(config.http.listen)?;
+    let address = listener.local_addr()?;
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
     if let Some(chores) = chores {
         chores.start(Arc::clone(&shared)).context("starting the chores")?;
@@ -85,11 +89,11 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Arc::new(tokio::sync::Notify::new());
-    let mut server =
-        runtime.spawn(http::serve(http, config.http.listen, |address| tracing::info!(%address, "HTTP listens"), {
-            let stop = Arc::clone(&stop);
-            async move { stop.notified().await }
-        }));
+    let mut server = runtime.spawn(http::serve(http, listener, {
+        let stop = Arc::clone(&stop);
+        async move { stop.notified().await }
+    }));
+    tracing::info!(%address, "HTTP listens");
     let asked = runtime.spawn(signals(config.clone(), Arc::clone(&shared)));
     let outcome = watch(&running, &asked, &mut server, &runtime);
     stop.notify_one();

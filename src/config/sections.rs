@@ -180,6 +180,7 @@ impl<'de> Deserialize<'de> for StartFrom {
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Address; anything but this machine itself needs a token.
+    #[serde(deserialize_with = "an_address")]
     pub listen: SocketAddr,
     /// File with the bearer token that every request but /healthz and /readyz must bring.
     pub token_file: Option<PathBuf>,
@@ -277,6 +278,11 @@ impl Default for Logging {
     fn default() -> Self {
         Self { format: LogFormat::default(), level: logging::DEFAULT_LEVEL.to_owned() }
     }
+}
+
+fn an_address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(d)?;
+    text.parse().map_err(|_| de::Error::custom(format!("`{text}` is no address; expected such as 127.0.0.1:8080")))
 }
 
 fn a_level<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {

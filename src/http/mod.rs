@@ -26,4 +26,4 @@ mod server;
 pub mod topics;
 
 pub use guard::Waiting;
-pub use server::{Http, HttpError, serve};
+pub use server::{Http, HttpError, bind, serve};

@@ -61,19 +61,26 @@ pub enum HttpError {
     Serve(#[from] std::io::Error),
 }
 
-/// Binds, tells the address, and serves until `stop` is done.
+/// Takes the address, before anything is started that would have to be stopped again. Who asks meanwhile waits.
 ///
 /// # Errors
 /// Where the address can't be used.
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, HttpError> {
+    let bound = std::net::TcpListener::bind(address);
+    let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listener.map_err(|error| HttpError::Listen { address, error })
+}
+
+/// Serves until `stop` is done.
+///
+/// # Errors
+/// Where the operating system says no.
 pub async fn serve(
     http: Arc<Http>,
-    address: SocketAddr,
-    bound: impl FnOnce(SocketAddr),
+    listener: std::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), HttpError> {
-    let listener = TcpListener::bind(address).await.map_err(|error| HttpError::Listen { address, error })?;
-    bound(listener.local_addr()?);
-    axum::serve(listener, router(http)).with_graceful_shutdown(stop).await?;
+    axum::serve(TcpListener::from_std(listener)?, router(http)).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 

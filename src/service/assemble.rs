@@ -323,9 +323,15 @@ fn source(source: &crate::config::Source) -> Result<Source, AssembleError> {
 /// The key that replaces secrets by hashes. Made at the first start of an embedded installation; on Kafka
 /// every instance must have the same one, so it is never made silently.
 fn site_key(config: &Config, kind: LogKind) -> Result<[u8; 32], AssembleError> {
+    let named = |error: SecretError| {
+        AssembleError::Setting(format!(
+            "redaction_key_file: {error}; it holds 32 random bytes, the same on every instance: \
+             `head -c 32 /dev/urandom > FILE && chmod 600 FILE`"
+        ))
+    };
     match (&config.redaction_key_file, kind) {
-        (Some(file), LogKind::Embedded) if !file.exists() => Ok(crate::config::create_key(file)?),
-        (Some(file), _) => Ok(crate::config::read_key(file)?),
+        (Some(file), LogKind::Embedded) if !file.exists() => crate::config::create_key(file).map_err(named),
+        (Some(file), _) => crate::config::read_key(file).map_err(named),
         (None, LogKind::Embedded) => {
             let dir = config.log.embedded.as_ref().map(|e| e.dir.clone()).ok_or_else(|| missing("log.embedded.dir"))?;
             std::fs::create_dir_all(&dir).map_err(|error| AssembleError::File {

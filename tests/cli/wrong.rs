@@ -21,6 +21,16 @@ fn what_a_command_cannot_use_is_told_before_anything_is_done() {
         text.lines().map(|l| if l.starts_with("policy:") { "policy: policy.yaml" } else { l }).collect::<Vec<_>>();
     site.write("policied.yaml", &own.join("\n"));
     site.with_config("policied.yaml", &["run"]).with(2).tells(&["policy.yaml:2:", "enforced", "shutter check"]);
+    site.write("nowhere.yaml", &text.replace(&format!("127.0.0.1:{}", site.port), "localhost"));
+    site.with_config("nowhere.yaml", &["run"]).with(2).tells(&[
+        "nowhere.yaml:7:",
+        "`localhost` is no address",
+        ":8080",
+    ]);
+    site.write("tokened.yaml", &text.replace("http: {", "http: {token_file: none.token, "));
+    site.with_config("tokened.yaml", &["run"]).with(2).tells(&["http.token_file", "none.token"]);
+    site.write("keyless.yaml", &format!("{text}redaction_key_file: /dev/null/site.key\n"));
+    site.with_config("keyless.yaml", &["run"]).with(2).tells(&["redaction_key_file", "/dev/null/site.key"]);
     site.write("sourced.yaml", &text.replace("format: falco", "format: falcon"));
     site.with_config("sourced.yaml", &["run"]).with(2).tells(&["source falco", "falcon"]);
     // No log yet.
@@ -88,6 +98,10 @@ fn wrong_cases_keys_and_signatures_are_told_apart() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     site.write("elsewhere.yaml", &text.replace(&format!("127.0.0.1:{}", site.port), &format!("127.0.0.1:{free}")));
     site.with_config("elsewhere.yaml", &["case", "list"]).with(3).tells(&["held by another process", "http.listen"]);
+    // The same address for another installation: told before any of its workers starts.
+    site.write("crowded.yaml", &text.replace("dir: data", "dir: other"));
+    let crowded = site.with_config("crowded.yaml", &["run"]).with(3).tells(&["can't listen on", "`http.listen`"]);
+    assert!(!crowded.err.contains("shutter runs"), "{}", crowded.err);
     // A second `shutter run` on the same folder.
     site.with_config("elsewhere.yaml", &["run"]).with(3).tells(&["in use by another process"]);
     process.stop();

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -87,6 +87,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     // Before there is a folder that a signal could leave behind.
     let signals = runtime.block_on(async { Signals::catch() }).context("catching signals")?;
+    let listener = match http::bind(args.listen) {
+        Err(HttpError::Listen { address, error }) => {
+            return Err(exit::usage(format!("--listen: can't listen on {address}: {error}; choose another port")));
+        }
+        bound => bound?,
+    };
+    let address = listener.local_addr()?;
     let DemoSite { folder, config, secrets } = DemoSite::make(args.listen)?;
     let asked = Arc::new(AtomicBool::new(false));
     runtime.spawn(signals.watch(Arc::clone(&asked), folder.path().to_owned()));
@@ -111,19 +118,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         waiting: http::Waiting::default(),
     });
     let stop = Arc::new(Notify::new());
-    let address = Arc::new(Mutex::new(None));
-    let mut server = runtime.spawn(http::serve(
-        http,
-        args.listen,
-        {
-            let address = Arc::clone(&address);
-            move |bound| *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(bound)
-        },
-        {
-            let stop = Arc::clone(&stop);
-            async move { stop.notified().await }
-        },
-    ));
+    let mut server = runtime.spawn(http::serve(http, listener, {
+        let stop = Arc::clone(&stop);
+        async move { stop.notified().await }
+    }));
     let running = Running::start(Arc::clone(&shared), setups).context("starting the workers")?;
     Chores::Trim(log.clone()).start(Arc::clone(&shared)).context("starting the chores")?;
 
@@ -142,19 +140,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         once: args.once,
         began: clock::instant(),
     };
-    let outcome = play.until_it_ends(&running, || {
+    let outcome = play.until_it_ends(&running, address, || {
         if server.is_finished() {
-            match runtime.block_on(&mut server)? {
-                Err(HttpError::Listen { address, error }) => {
-                    return Err(exit::usage(format!(
-                        "--listen: can't listen on {address}: {error}; choose another port"
-                    )));
-                }
-                other => other.context("the HTTP server")?,
-            }
+            runtime.block_on(&mut server)?.context("the HTTP server")?;
             anyhow::bail!("the HTTP server stopped");
         }
-        Ok((asked.load(Ordering::Relaxed), *address.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok(asked.load(Ordering::Relaxed))
     });
     stop.notify_one();
     let ended = running.stop();
@@ -192,7 +183,8 @@ impl Play {
     fn until_it_ends(
         &mut self,
         running: &Running,
-        mut outside: impl FnMut() -> anyhow::Result<(bool, Option<SocketAddr>)>,
+        address: SocketAddr,
+        mut asked: impl FnMut() -> anyhow::Result<bool>,
     ) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout();
         writeln!(out, "Demo time begins at {}, and runs up to {} times as fast as yours.", pace::BEGIN, pace::FAST)?;
@@ -201,7 +193,7 @@ impl Play {
             if let Some(Stopped { thread, outcome }) = running.wait(STEP) {
                 outcome.with_context(|| format!("worker {thread} stopped"))?;
             }
-            let (asked, address) = outside()?;
+            let asked = asked()?;
             self.feed()?;
             self.answers.step((self.clock)())?;
             if self.is_idle()? {
@@ -220,9 +212,7 @@ impl Play {
                     return Ok(ExitCode::from(if missing.is_empty() { exit::OK } else { exit::FOUND }));
                 }
                 self.settled = true;
-                if let Some(address) = address {
-                    writeln!(out, "{}", how_to_look(address))?;
-                }
+                writeln!(out, "{}", how_to_look(address))?;
             }
         }
     }
