@@ -13,6 +13,7 @@ use super::{exit, shown};
 use crate::casework::Enforcement;
 use crate::clock;
 use crate::config::read_key;
+use crate::limits::{REASON_BYTES, cut};
 use crate::log::Header;
 use crate::service::switch::{self, Stands, Statement};
 use crate::wire::Keyring;
@@ -99,7 +100,12 @@ fn throw(enforcement: Enforcement, how: &Throw) -> anyhow::Result<ExitCode> {
         return Err(exit::usage("--as is missing: switching enforcement on needs the key of a person"));
     }
     let site = Site::open(&how.at.config)?;
-    let statement = Statement { enforcement, reason: how.reason.clone(), at: clock::now() };
+    let reason = match enforcement {
+        // As much as is kept: nobody who wants it off at night is to count bytes.
+        Enforcement::Off => cut(&how.reason, REASON_BYTES).to_owned(),
+        Enforcement::On => how.reason.clone(),
+    };
+    let statement = Statement { enforcement, reason, at: clock::now() };
     let mut keyring = Keyring::default();
     let headers = match how.key.as_deref().map(|id| signed(&site, id, &statement, &mut keyring)) {
         None => Vec::new(),

@@ -131,7 +131,7 @@ pub struct About {
     #[arg(long, value_name = "URL")]
     evidence: Vec<String>,
     /// Waits so long, in seconds, to tell what became of it; 0 = doesn't.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=86_400))]
     wait: u64,
 }
 

@@ -11,10 +11,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::Path;
 
-use super::exit;
+use super::{exit, shown};
 use crate::limits;
 
 mod split;
@@ -110,6 +110,9 @@ impl Records {
     pub fn open(path: &Path, form: Option<Form>) -> anyhow::Result<Self> {
         let name = path.to_string_lossy();
         if name == "-" {
+            if io::stdin().is_terminal() {
+                shown::remark("reading records from standard input; Ctrl-D ends it");
+            }
             return Self::read(Box::new(io::stdin()), "", form).map_err(|error| cannot_read("standard input", &error));
         }
         let file = File::open(path).map_err(|error| cannot_read(&name, &error))?;

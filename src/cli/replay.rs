@@ -155,7 +155,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let rules = Arc::new(rules(&args)?);
     let (decoder, format) = normalize::decoder(args.format, args.mapping.as_deref())?;
     let name = SmolStr::from(args.source.as_deref().unwrap_or(&format));
-    Output::check(&args.out, if args.force { Overwrite::Earlier } else { Overwrite::Never })?;
+    Output::check(&args.out, &args.input, if args.force { Overwrite::Earlier } else { Overwrite::Never })?;
     let began = clock::instant();
 
     let redactor = normalize::redactor();

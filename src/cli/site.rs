@@ -200,13 +200,15 @@ impl Site {
 
 fn embedded(config: &Config, topics: &Topics, file: &Path) -> anyhow::Result<(Arc<dyn Desk>, Reach)> {
     let folder = config.log.embedded.as_ref().map(|e| e.dir.clone()).context("`log.embedded.dir` is missing")?;
-    if !folder.join("log.redb").exists() {
+    let database = folder.join("log.redb");
+    if matches!(database.try_exists(), Ok(false)) {
         return Err(exit::usage(format!(
             "{}: no log there yet; start it once with `shutter run --config {}`",
             folder.display(),
             file.display()
         )));
     }
+    let whose = if forbidden(&database) { "may not be opened by this user" } else { "is held by another process" };
     let opened = EmbeddedLog::open(Options {
         folder,
         topics: topics.clone(),
@@ -217,13 +219,14 @@ fn embedded(config: &Config, topics: &Topics, file: &Path) -> anyhow::Result<(Ar
     });
     match opened {
         Ok(log) => Ok((Arc::new(log), Reach::Database)),
-        Err(EmbeddedError::InUse(folder)) => {
+        // Whoever may not open it may still ask the process that has it.
+        Err(error) if matches!(error, EmbeddedError::InUse(_)) || forbidden(&database) => {
             let remote = Arc::new(Remote::new(config)?);
             remote.greet().with_context(|| {
                 format!(
-                    "the log in {} is held by another process, which should answer at {}; is `http.listen` the one it \
-                     was started with?",
-                    folder.display(),
+                    "the log in {} {whose}, and the process that has it should answer at {}; does it run, and is \
+                     `http.listen` the one it was started with?",
+                    database.parent().unwrap_or(&database).display(),
                     remote.address()
                 )
             })?;
@@ -231,4 +234,10 @@ fn embedded(config: &Config, topics: &Topics, file: &Path) -> anyhow::Result<(Ar
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// Whether this user may not write to a file, which opening a database does.
+fn forbidden(file: &Path) -> bool {
+    let opened = std::fs::OpenOptions::new().read(true).write(true).open(file);
+    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }

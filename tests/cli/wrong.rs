@@ -52,6 +52,7 @@ fn what_a_command_cannot_use_is_told_before_anything_is_done() {
         (&["feedback", "assign", "a", "--as", "ada-1"], "--assignee <WHO>"),
         (&["feedback", "comment", "a"], "--reason <REASON>"),
         (&["feedback", "comment", "a", "--reason", " "], "it says nothing"),
+        (&["feedback", "comment", "a", "--reason", "x", "--wait", "18446744073709551615"], "86400"),
         (&["feedback", "comment", "a", "--reason", "x", "--assignee", "ada"], "--assignee"),
         (&["case", "list", "--format", "csv"], "tsv"),
         (&["enforce", "off"], "--reason"),
@@ -97,7 +98,7 @@ fn wrong_cases_keys_and_signatures_are_told_apart() {
     // The process is there, but not where this configuration looks for it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     site.write("elsewhere.yaml", &text.replace(&format!("127.0.0.1:{}", site.port), &format!("127.0.0.1:{free}")));
-    site.with_config("elsewhere.yaml", &["case", "list"]).with(3).tells(&["held by another process", "http.listen"]);
+    site.with_config("elsewhere.yaml", &["case", "list"]).with(3).tells(&["is held by another process", "http.listen"]);
     // The same address for another installation: told before any of its workers starts.
     site.write("crowded.yaml", &text.replace("dir: data", "dir: other"));
     let crowded = site.with_config("crowded.yaml", &["run"]).with(3).tells(&["can't listen on", "`http.listen`"]);
@@ -129,4 +130,68 @@ fn help_can_be_copied_from_a_narrow_terminal() {
     let bare = Command::new(env!("CARGO_BIN_EXE_shutter")).arg("feedback").output().unwrap();
     assert!(bare.status.code() == Some(2) && bare.stdout.is_empty());
     assert!(String::from_utf8(bare.stderr).unwrap().contains("  shutter feedback approve 3f2a "));
+}
+
+#[test]
+fn whoever_stops_reading_is_no_failure_and_no_panic() {
+    let site = Site::new();
+    let process = site.start();
+    site.post("falco", &critical(1).value);
+    let uid = site.cases(1)[0]["uid"].as_str().unwrap().to_owned();
+    site.post("falco", b"nonsense");
+    crate::site::until("the letter", || {
+        site.shutter(&["dead-letters", "list"]).with(0).out.contains("malformed").then_some(())
+    });
+    for arguments in [
+        &["case", "list"][..],
+        &["case", "list", "--format", "json"],
+        &["case", "show", &uid],
+        &["case", "explain", &uid],
+        &["enforce", "status"],
+        &["enforce", "off", "--reason", "drill"],
+        &["feedback", "comment", &uid, "--reason", "x"],
+        &["dead-letters", "list"],
+        &["dead-letters", "show", "0/0"],
+        &["dead-letters", "replay", "--all", "--dry-run"],
+        &["topics", "check"],
+        &["topics", "create"],
+    ] {
+        let (reader, out) = std::io::pipe().unwrap();
+        drop(reader);
+        let done = Command::new(env!("CARGO_BIN_EXE_shutter"))
+            .args(arguments)
+            .arg("--config")
+            .arg(site.folder.path().join("shutter.yaml"))
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .status()
+            .unwrap();
+        assert_eq!(done.code(), Some(0), "{arguments:?}");
+    }
+    process.stop();
+}
+
+#[test]
+fn whoever_may_not_open_the_database_asks_the_process() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let site = Site::new();
+    let process = site.start();
+    let nobody = 65_534;
+    let folder = site.folder.path();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(folder.join("data"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let list = |config: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shutter"));
+        command.args(["case", "list", "--config"]).arg(folder.join(config)).uid(nobody).gid(nobody);
+        command.output()
+    };
+    // Only root can become somebody else.
+    let Ok(done) = list("shutter.yaml") else { return process.stop() };
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{told}");
+    process.stop();
+    let done = list("shutter.yaml").unwrap();
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.code() == Some(3) && told.contains("may not be opened by this user"), "{told}");
 }

@@ -55,6 +55,10 @@ fn a_folder_that_is_taken_is_left_alone() {
     bench.run(&input, "out", &FALCO).with(2).tells(&["out/cases.jsonl is there already", "--force"]);
     assert_eq!(std::fs::read_to_string(bench.path("out/cases.jsonl")).unwrap(), "mine\n");
     bench.run(&input, "out", &[&FALCO[..], &["--force"]].concat()).with(1);
+    // Not even with --force over what is read.
+    let own = bench.write("out/cases.jsonl", "{}\n");
+    bench.run(&own, "out", &[&FALCO[..], &["--force"]].concat()).with(2).tells(&["out/cases.jsonl is the input"]);
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), "{}\n");
     bench.run(&input, "a.ndjson", &FALCO).with(2).tells(&["a.ndjson: is a file", "expects a folder"]);
     bench.run(&input, "new", &[&FALCO[..], &["--go-on", "3x"]].concat()).with(2).tells(&["`3x`", "15m"]).left_nothing();
 }

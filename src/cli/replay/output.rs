@@ -44,11 +44,18 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Whether a folder can take the files, before anything is read.
-    pub fn check(folder: &Path, overwrite: Overwrite) -> anyhow::Result<()> {
+    /// Whether a folder can take the files, before anything is read; never the file that is read.
+    pub fn check(folder: &Path, input: &Path, overwrite: Overwrite) -> anyhow::Result<()> {
         let shown = folder.display();
         if folder.exists() && !folder.is_dir() {
             return Err(exit::usage(format!("{shown}: is a file; --out expects a folder, which is made if need be")));
+        }
+        let real = |path: &Path| path.canonicalize().ok();
+        if let Some(path) = NAMES.iter().map(|name| folder.join(name)).find(|p| p.exists() && real(p) == real(input)) {
+            return Err(exit::usage(format!(
+                "{} is the input, and would be written over; name another folder for --out",
+                path.display()
+            )));
         }
         let there = NAMES.iter().map(|name| folder.join(name)).find(|path| path.exists());
         match there {
