@@ -56,16 +56,12 @@ pub enum WireError {
         detail: String,
     },
     /// A field in JSON that the record hasn't.
-    #[error("{record}: there is no field `{field}`{hint}; there are {known}")]
+    #[error("{record}: {detail}")]
     UnknownField {
         /// Record that was expected.
         record: &'static str,
-        /// What was found.
-        field: String,
-        /// The nearest that there is.
-        hint: String,
-        /// All that there are.
-        known: String,
+        /// What was found, the nearest that there is, and all that there are.
+        detail: String,
     },
     /// Something follows the record.
     #[error("{record}: {count} bytes are left after the record; expected none. Send one record per message")]
@@ -107,7 +103,8 @@ impl WireError {
 
     pub(super) fn unknown_field(record: &'static str, field: &str, known: &[&str]) -> Self {
         let hint = did_you_mean(field, known.iter().copied());
-        Self::UnknownField { record, field: cut(field, 64).to_owned(), hint, known: known.join(", ") }
+        let detail = format!("there is no field `{}`{hint}; there are {}", cut(field, 64), known.join(", "));
+        Self::UnknownField { record, detail }
     }
 
     pub(super) fn encode(record: &'static str, detail: impl ToString) -> Self {
