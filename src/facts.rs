@@ -213,7 +213,7 @@ impl<'a> Facts<'a> {
             Field::Format => text(Some(&finding.format)),
             Field::Class => Value::Text(finding.class.as_str()),
             Field::Rule => text(Some(&finding.rule)),
-            Field::Severity => Value::Severity(finding.severity),
+            Field::Severity => finding.severity.map_or(Value::Unknown, Value::Severity),
             Field::Confidence => finding.confidence.map_or(Value::Unknown, |c| Value::Number(f64::from(c))),
             Field::Environment => text(finding.environment.as_ref().or(self.context.environment.as_ref())),
             Field::Exposure => self.exposure().map_or(Value::Unknown, Value::Exposure),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::ids::Fingerprint;
+pub use crate::severity::Severity;
 use crate::time::EventTime;
 
 /// Declares a closed vocabulary: an enum, its words, and `ALL` for messages and lints.
@@ -77,22 +78,6 @@ vocabulary! {
         Vulnerability = "vulnerability",
         /// A credential where it should not be.
         Secret = "secret",
-    }
-}
-
-vocabulary! {
-    /// How bad the source says it is.
-    Severity {
-        /// For the record only.
-        Informational = "informational",
-        /// Low.
-        Low = "low",
-        /// Medium.
-        Medium = "medium",
-        /// High.
-        High = "high",
-        /// Critical.
-        Critical = "critical",
     }
 }
 
@@ -453,8 +438,9 @@ pub struct Finding {
     pub resource: Resource,
     /// `prod`, `staging`, `dev` … as the source says; unknown = `None`.
     pub environment: Option<SmolStr>,
-    /// How bad the source says it is.
-    pub severity: Severity,
+    /// How bad the source says it is; `None` = it doesn't say.
+    #[serde(with = "crate::severity::or_unknown")]
+    pub severity: Option<Severity>,
     /// 0–100, how sure the source is.
     pub confidence: Option<u8>,
     /// As the source says; `None` = unknown, the empty set = known to be none.
@@ -490,7 +476,7 @@ impl Finding {
             title: String::new(),
             resource: Resource::default(),
             environment: None,
-            severity: Severity::Informational,
+            severity: None,
             confidence: None,
             exposure: None,
             status: Status::Open,
@@ -508,7 +494,8 @@ impl Finding {
     /// hash = a repeat. What a catalog adds is not in it (PROTOCOL.md, 4). Confidence counts in steps of ten: a playbook
     /// may ask for it, but a detector's jitter is no news.
     pub fn change_hash(&self) -> u64 {
-        let mut id = crate::ids::Identity::of("change").text(self.severity.as_str()).text(self.status.as_str());
+        let mut id =
+            crate::ids::Identity::of("change").text(Severity::word_of(self.severity)).text(self.status.as_str());
         id = match self.exposure {
             None => id.text("?"),
             Some(exposure) => id.text(&exposure.to_string()),

@@ -28,6 +28,7 @@ pub mod nearest;
 pub mod policy;
 pub mod responders;
 pub mod service;
+pub mod severity;
 pub mod time;
 pub mod wire;
 pub mod worker;

@@ -34,5 +34,7 @@ mod suricata;
 mod trivy;
 #[path = "formats/trivy_operator.rs"]
 mod trivy_operator;
+#[path = "formats/unsaid.rs"]
+mod unsaid;
 #[path = "formats/wazuh.rs"]
 mod wazuh;

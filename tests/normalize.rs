@@ -34,6 +34,7 @@ fn findings_come_out_and_refusals_are_told_with_their_place() {
     let findings: Vec<serde_json::Value> =
         text(&done.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(findings.len(), 2);
+    assert!(findings.iter().all(|finding| finding["severity"] == "unknown"), "the record states none: {findings:?}");
     let told = text(&done.stderr);
     assert!(told.starts_with("stdin: record 1 (line 2): rejected (wrong_shape): line 1 column"), "{told}");
     assert!(told.contains("`Target`"), "{told}");

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::state::{Case, Command, CommandState};
 use super::step::Step;
+use crate::finding::Severity;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::policy::OpenC2Verb;
@@ -97,7 +98,7 @@ impl Case {
             summary: order.summary,
             remediation: self.lead.recommended_action.clone(),
             evidence: self.lead.evidence.clone(),
-            severity: SmolStr::new_static(self.lead.severity.as_str()),
+            severity: SmolStr::new_static(Severity::word_of(self.lead.severity)),
             risk: self.risk.clone(),
             policy_digest: step.rules.stamp().policy,
             trace: step.trace.clone(),

@@ -147,7 +147,8 @@ mod tests {
     use crate::time::EventTime;
 
     /// A finding as its source told it last.
-    fn told(number: u8, severity: Severity, repository: Option<&str>) -> FindingState {
+    fn told(number: u8, severity: impl Into<Option<Severity>>, repository: Option<&str>) -> FindingState {
+        let severity = severity.into();
         let fingerprint = Fingerprint([number; 16]);
         let mut finding = Finding::new("sarif", Class::Secret, "key", EventTime::default());
         finding.fingerprint = fingerprint;
@@ -179,5 +180,14 @@ mod tests {
         let findings = [told(1, Severity::Critical, Some("acme/pay")), told(2, Severity::Low, Some("acme/shop"))];
         let led = lead(findings.iter()).expect("both are open");
         assert_eq!(led.resource.repository.as_deref(), Some("acme/pay"), "its own comes first");
+    }
+
+    #[test]
+    fn what_one_of_them_states_stands_before_what_the_others_leave_unsaid() {
+        let findings = [told(1, None, None), told(2, Severity::Informational, None), told(3, None, None)];
+        let led = lead(findings.iter()).expect("all are open");
+        assert_eq!((led.fingerprint, led.severity), (Fingerprint([2; 16]), Some(Severity::Informational)));
+        let led = lead(findings[..1].iter().chain(&findings[2..])).expect("both are open");
+        assert_eq!((led.fingerprint, led.severity), (Fingerprint([1; 16]), None), "nobody has said");
     }
 }

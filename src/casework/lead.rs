@@ -24,7 +24,7 @@ type Giver = Option<Fingerprint>;
 /// The exposing findings of a case, as one.
 #[derive(Debug, Default)]
 pub(super) struct Lead {
-    ranks: BTreeSet<(Reverse<Severity>, Fingerprint)>,
+    ranks: BTreeSet<(Reverse<Option<Severity>>, Fingerprint)>,
     confidence: Counted<u8>,
     exposure: Counted<Exposure>,
     detected: Counted<EventTime>,
@@ -102,7 +102,7 @@ impl Lead {
     }
 }
 
-fn rank(finding: &Finding) -> (Reverse<Severity>, Fingerprint) {
+fn rank(finding: &Finding) -> (Reverse<Option<Severity>>, Fingerprint) {
     (Reverse(finding.severity), finding.fingerprint)
 }
 
@@ -278,7 +278,7 @@ mod tests {
         let mut finding = Finding::new("test", Class::Secret, "rule", at);
         finding.fingerprint = Fingerprint([number; 16]);
         finding.title = format!("finding {number}");
-        finding.severity = Severity::ALL[drawn.severity];
+        finding.severity = drawn.severity.checked_sub(1).map(|at| Severity::ALL[at]);
         finding.status = Status::ALL[drawn.status];
         finding.detected_at = EventTime::from_millis(drawn.time / 2);
         finding.confidence = drawn.confidence;

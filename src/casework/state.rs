@@ -445,8 +445,9 @@ pub struct FindingState {
     pub change: i64,
     /// Last word of its source, by the source's observation time.
     pub status: Status,
-    /// Severity in that word.
-    pub severity: Severity,
+    /// Severity in that word; `None` = it doesn't say.
+    #[serde(with = "crate::severity::or_unknown")]
+    pub severity: Option<Severity>,
     /// When the source saw that state.
     pub observed_at: EventTime,
     /// Last observation of the exposure being there.

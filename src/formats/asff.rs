@@ -54,6 +54,13 @@ fn read_finding(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Rejec
     Ok(())
 }
 
+impl Vulnerability<'_> {
+    /// The worst that anybody gives it.
+    fn score(&self) -> Option<f64> {
+        self.cvss.iter().flatten().filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max)
+    }
+}
+
 fn push(
     record: &Record<'_>,
     id: &str,
@@ -82,7 +89,7 @@ fn push(
     let mut finding = Finding::new("asff", class, &rule, observed);
     finding.detected_at = first.unwrap_or(observed).min(observed);
     finding.title = sense::title(record, resource, kind).unwrap_or_else(|| rule.clone());
-    finding.severity = sense::severity(record)?;
+    finding.severity = sense::severity(record, vulnerability.and_then(Vulnerability::score))?;
     finding.status = sense::status(record)?;
     finding.exposure = sense::exposure(record, resource, &rule);
     finding.confidence = record.confidence.map(|Number(confidence)| confidence.clamp(0.0, 100.0) as u8);
@@ -141,8 +148,7 @@ fn add_vulnerability(finding: &mut Finding, vulnerability: &Vulnerability<'_>) {
     if vulnerability.exploit_available.as_deref() == Some("YES") {
         attributes.set(Attr::VulnerabilityExploited, "true");
     }
-    let scores = vulnerability.cvss.iter().flatten().filter_map(|cvss| cvss.base_score.map(|Number(score)| score));
-    attributes.set_some(Attr::VulnerabilityScore, scores.reduce(f64::max).map(|score| score.to_string()));
+    attributes.set_some(Attr::VulnerabilityScore, vulnerability.score().map(|score| score.to_string()));
     // Several copies of a package in one image are one fix; the first by name and path stands for them.
     let packages = vulnerability.vulnerable_packages.iter().flatten();
     if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.file_path.as_deref(), p.version.as_deref())) {

@@ -5,6 +5,7 @@
 use super::asff_schema::{Record, Resource};
 use super::collect::unexpected;
 use super::json::Number;
+use super::rating;
 use super::reject::Reject;
 use crate::finding::{Class, Exposure, ExposureKind, Severity, Status};
 use crate::limits::{FIELD_BYTES, LIST_ITEMS, WORD_BYTES, cut};
@@ -130,19 +131,21 @@ fn is_setup(record: &Record<'_>) -> bool {
     product(record).contains("access-analyzer") || product(record).contains("macie") || in_types(record, "Policy:")
 }
 
-pub(super) fn severity(record: &Record<'_>) -> Result<Severity, Reject> {
-    let Some(severity) = &record.severity else { return Ok(Severity::Informational) };
-    if let Some(label) = severity.label.as_deref() {
-        return Severity::parse(&cut(label, WORD_BYTES).to_ascii_lowercase())
+/// `score` is the CVSS score of the vulnerability that the finding is of.
+pub(super) fn severity(record: &Record<'_>, score: Option<f64>) -> Result<Option<Severity>, Reject> {
+    let said = record.severity.as_ref();
+    if let Some(label) = said.and_then(|severity| severity.label.as_deref()) {
+        return Severity::of_word(&cut(label, WORD_BYTES).to_ascii_lowercase())
             .ok_or_else(|| unexpected("Severity.Label", label, "INFORMATIONAL, LOW, MEDIUM, HIGH or CRITICAL"));
     }
     // The bounds of the ASFF reference.
-    Ok(match severity.normalized {
-        Some(Number(n)) if n >= 90.0 => Severity::Critical,
-        Some(Number(n)) if n >= 70.0 => Severity::High,
-        Some(Number(n)) if n >= 40.0 => Severity::Medium,
-        Some(Number(n)) if n >= 1.0 => Severity::Low,
-        _ => Severity::Informational,
+    Ok(match said.and_then(|severity| severity.normalized) {
+        Some(Number(n)) if n >= 90.0 => Some(Severity::Critical),
+        Some(Number(n)) if n >= 70.0 => Some(Severity::High),
+        Some(Number(n)) if n >= 40.0 => Some(Severity::Medium),
+        Some(Number(n)) if n >= 1.0 => Some(Severity::Low),
+        Some(_) => Some(Severity::Informational),
+        None => rating::rated(None, score),
     })
 }
 

@@ -208,14 +208,15 @@ fn class(source: &str, fields: &Fields<'_>) -> Class {
     }
 }
 
-fn severity(priority: Option<&str>) -> Result<Severity, Reject> {
+fn severity(priority: Option<&str>) -> Result<Option<Severity>, Reject> {
     // Falco takes the names in any case, and `Info` for `Informational`.
     match priority.map(str::to_ascii_lowercase).as_deref() {
-        Some("emergency" | "alert" | "critical") => Ok(Severity::Critical),
-        Some("error") => Ok(Severity::High),
-        Some("warning") => Ok(Severity::Medium),
-        Some("notice") => Ok(Severity::Low),
-        Some("informational" | "info" | "debug") | None => Ok(Severity::Informational),
+        Some("emergency" | "alert" | "critical") => Ok(Some(Severity::Critical)),
+        Some("error") => Ok(Some(Severity::High)),
+        Some("warning") => Ok(Some(Severity::Medium)),
+        Some("notice") => Ok(Some(Severity::Low)),
+        Some("informational" | "info" | "debug") => Ok(Some(Severity::Informational)),
+        None => Ok(None),
         Some(_) => Err(super::collect::unexpected(
             "priority",
             priority.unwrap_or_default(),

@@ -51,6 +51,12 @@ impl Vulnerability<'_> {
         let advisory = self.advisory.as_ref().and_then(|advisory| advisory.uid.as_deref());
         cve.or(advisory).or_else(|| self.cwe.as_ref().and_then(|cwe| cwe.uid.as_deref())).or(self.title.as_deref())
     }
+
+    /// The worst that anybody gives it.
+    fn score(&self) -> Option<f64> {
+        let scores = self.cve.iter().flat_map(|cve| cve.cvss.iter().flatten());
+        scores.filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max)
+    }
 }
 
 fn push(
@@ -89,7 +95,7 @@ fn push(
     let mut finding = Finding::new("ocsf", sense::class(event, resource, &rule), &rule, observed);
     finding.detected_at = first.unwrap_or(observed).min(observed);
     finding.title = sense::title(event, info, resource).unwrap_or(&rule).to_owned();
-    finding.severity = sense::severity(event);
+    finding.severity = sense::severity(event, vulnerability.and_then(Vulnerability::score));
     finding.status = sense::status(event);
     finding.exposure = sense::exposure(event);
     finding.confidence = match (event.confidence_score.or(event.confidence), event.confidence_id) {
@@ -214,9 +220,7 @@ fn add_vulnerability(vulnerability: &Vulnerability<'_>, finding: &mut Finding) {
     if vulnerability.is_exploit_available == Some(true) {
         attributes.set(Attr::VulnerabilityExploited, "true");
     }
-    let scores = vulnerability.cve.iter().flat_map(|cve| cve.cvss.iter().flatten());
-    let worst = scores.filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max);
-    attributes.set_some(Attr::VulnerabilityScore, worst.map(|score| score.to_string()));
+    attributes.set_some(Attr::VulnerabilityScore, vulnerability.score().map(|score| score.to_string()));
     let packages = vulnerability.affected_packages.iter().chain(&vulnerability.packages).flatten();
     if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.path.as_deref(), p.version.as_deref())) {
         attributes.set_some(Attr::PackageName, package.name.as_deref());

@@ -4,6 +4,7 @@
 
 use super::json::Number;
 use super::ocsf_schema::{Event, Info, Resource, Unmapped};
+use super::rating;
 use crate::finding::{Class, Exposure, ExposureKind, Severity, Status};
 use crate::limits::{FIELD_BYTES, LIST_ITEMS, WORD_BYTES, cut};
 
@@ -111,19 +112,17 @@ pub(super) fn exposure(event: &Event<'_>) -> Option<Exposure> {
     public.then(|| Exposure::NONE.with(ExposureKind::InternetFacing))
 }
 
-pub(super) fn severity(event: &Event<'_>) -> Severity {
+/// `score` is the CVSS score of the vulnerability that the finding is of.
+pub(super) fn severity(event: &Event<'_>, score: Option<f64>) -> Option<Severity> {
     match event.severity_id {
-        Some(Number(1.0)) => Severity::Informational,
-        Some(Number(2.0)) => Severity::Low,
-        Some(Number(3.0)) => Severity::Medium,
-        Some(Number(4.0)) => Severity::High,
+        Some(Number(1.0)) => Some(Severity::Informational),
+        Some(Number(2.0)) => Some(Severity::Low),
+        Some(Number(3.0)) => Some(Severity::Medium),
+        Some(Number(4.0)) => Some(Severity::High),
         // 6 is Fatal.
-        Some(Number(5.0 | 6.0)) => Severity::Critical,
-        // Unknown or Other: the producer's own word, if it is one of ours.
-        _ => {
-            let word = cut(event.severity.as_deref().unwrap_or_default().trim(), WORD_BYTES).to_ascii_lowercase();
-            Severity::parse(&word).unwrap_or(Severity::Informational)
-        }
+        Some(Number(5.0 | 6.0)) => Some(Severity::Critical),
+        // Unknown or Other: the producer's own word.
+        _ => rating::rated(event.severity.as_deref(), score),
     }
 }
 

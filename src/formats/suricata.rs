@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::collect::{Collector, Stamp, need};
 use super::json::{Number, Scalar, Text, each_record};
+use super::rating;
 use super::reject::Reject;
 use crate::finding::{Attr, Class, Finding, Severity};
 
@@ -125,11 +126,12 @@ fn read_alert(event: &Event<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
     let rated = first(metadata.and_then(|metadata| metadata.signature_severity.as_ref()));
     finding.severity = match (alert.severity, rated.as_deref()) {
         // Priority 1 is the worst that EVE can say; only the rule's own metadata tells the critical ones.
-        (Some(Number(n)), Some("Critical")) if n <= 1.0 => Severity::Critical,
-        (Some(Number(n)), _) if n <= 1.0 => Severity::High,
-        (Some(Number(n)), _) if n <= 2.0 => Severity::Medium,
-        (Some(Number(n)), _) if n <= 3.0 => Severity::Low,
-        _ => Severity::Informational,
+        (Some(Number(n)), Some("Critical")) if n <= 1.0 => Some(Severity::Critical),
+        (Some(Number(n)), _) if n <= 1.0 => Some(Severity::High),
+        (Some(Number(n)), _) if n <= 2.0 => Some(Severity::Medium),
+        (Some(Number(n)), _) if n <= 3.0 => Some(Severity::Low),
+        (Some(_), _) => Some(Severity::Informational),
+        (None, word) => rating::rated(word, None),
     };
     let confidence = first(metadata.and_then(|metadata| metadata.confidence.as_ref()));
     finding.confidence = match confidence.as_deref() {

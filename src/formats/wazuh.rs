@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::collect::{Collector, Stamp, need, sorted_words, unexpected};
 use super::json::{Loose, Number, ObjectOnly, Scalar, Text, document, each_record};
+use super::rating;
 use super::reject::Reject;
 use super::wazuh_states::{self, ApiItem, State, StatePackage};
 use crate::finding::{Attr, Class, Finding, Resource, Severity, Status};
@@ -234,7 +235,7 @@ fn read_alert(record: &Record<'_>, rule: &Rule<'_>, to: &mut Collector<'_>) -> R
     ])?;
     let mut finding = Finding::new("wazuh", class(&groups), id, observed.unwrap_or_else(|| to.received_at()));
     finding.resource = host(record.agent.as_ref())?;
-    finding.severity = severity(rule.level);
+    finding.severity = rule.level.map(severity);
     finding.title = rule.description.as_deref().unwrap_or(id).to_owned();
     let data = record.data.as_ref();
     if let Some(vulnerability) = data.and_then(|data| data.vulnerability.as_ref()) {
@@ -265,7 +266,7 @@ fn as_vulnerability(vulnerability: &AlertVulnerability<'_>, finding: &mut Findin
         Some("Solved") => Status::Fixed,
         Some(other) => return Err(unexpected("data.vulnerability.status", other, "Active or Solved")),
     };
-    finding.severity = wazuh_states::severity(vulnerability.severity.as_deref());
+    finding.severity = rating::rated(vulnerability.severity.as_deref(), None);
     if let Some(title) = vulnerability.title.as_deref() {
         finding.title = title.to_owned();
     }
@@ -346,8 +347,8 @@ fn as_event(record: &Record<'_>, rule: &str, finding: &mut Finding) {
 }
 
 /// The bands of Wazuh's dashboard, with its lowest split: levels 0–3 are notifications and allowed events.
-fn severity(level: Option<Number>) -> Severity {
-    match level.map_or(0.0, |Number(level)| level) {
+fn severity(level: Number) -> Severity {
+    match level.0 {
         level if level >= 15.0 => Severity::Critical,
         level if level >= 12.0 => Severity::High,
         level if level >= 7.0 => Severity::Medium,

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::collect::{Collector, Stamp, need, unexpected};
 use super::json::{Number, Scalar, Text};
+use super::rating;
 use super::reject::Reject;
 use super::wazuh::{Agent, host};
-use crate::finding::{Attr, Class, Finding, Severity, Status};
+use crate::finding::{Attr, Class, Finding, Status};
 
 /// `vulnerability` of a state document.
 #[derive(Deserialize)]
@@ -82,13 +83,13 @@ pub(super) fn read_state(
     let observed = to.received_at();
     let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
     finding.detected_at = detected.unwrap_or(observed).min(observed);
-    finding.severity = severity(state.severity.as_deref());
+    let score = state.score.as_ref().and_then(|score| score.base).map(|Number(score)| score);
+    finding.severity = rating::rated(state.severity.as_deref(), score);
     finding.resource = host(agent)?;
     let name = package.and_then(|package| package.name.as_deref()).unwrap_or("the operating system");
     finding.title = format!("{cve} in {name}");
     finding.evidence = links(state.reference.as_deref());
-    let score = state.score.as_ref().and_then(|score| score.base).map(|Number(score)| score.to_string());
-    finding.attributes.set_some(Attr::VulnerabilityScore, score);
+    finding.attributes.set_some(Attr::VulnerabilityScore, score.map(|score| score.to_string()));
     finding.attributes.set(Attr::ToolName, "Wazuh");
     finding.attributes.set_some(Attr::HostName, agent.and_then(|agent| agent.name.as_deref()));
     finding.attributes.set_some(Attr::HostIp, agent.and_then(|agent| agent.ip.as_deref()));
@@ -102,7 +103,8 @@ pub(super) fn read_item(item: &ApiItem<'_>, to: &mut Collector<'_>) -> Result<()
     let observed = to.received_at();
     let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
     finding.detected_at = detected.unwrap_or(observed).min(observed);
-    finding.severity = severity(item.severity.as_deref());
+    let score = item.cvss3_score.map(|Number(score)| score);
+    finding.severity = rating::rated(item.severity.as_deref(), score);
     finding.status = match item.status.as_deref() {
         None | Some("VALID" | "PENDING") => Status::Open,
         Some("OBSOLETE") => Status::Gone,
@@ -112,8 +114,7 @@ pub(super) fn read_item(item: &ApiItem<'_>, to: &mut Collector<'_>) -> Result<()
     finding.resource = host(Some(&agent))?;
     finding.title = item.title.as_deref().unwrap_or(cve).to_owned();
     finding.evidence = item.external_references.iter().flatten().map(|url| url.as_str().to_owned()).take(8).collect();
-    let score = item.cvss3_score.map(|Number(score)| score.to_string());
-    finding.attributes.set_some(Attr::VulnerabilityScore, score);
+    finding.attributes.set_some(Attr::VulnerabilityScore, score.map(|score| score.to_string()));
     finding.attributes.set(Attr::ToolName, "Wazuh");
     finding.attributes.set_some(Attr::HostName, item.agent_name.as_deref());
     finding.attributes.set_some(Attr::HostIp, item.agent_ip.as_deref());
@@ -141,11 +142,6 @@ pub(super) fn describe(finding: &mut Finding, cve: &str, package: Option<&StateP
         ("package", name.to_owned()),
         ("agent", finding.resource.id.to_string()),
     ];
-}
-
-/// Wazuh writes `-` and `Untriaged` where nobody has rated it yet.
-pub(super) fn severity(word: Option<&str>) -> Severity {
-    word.and_then(|word| Severity::parse(&word.to_ascii_lowercase())).unwrap_or(Severity::Informational)
 }
 
 /// Links separated by commas.

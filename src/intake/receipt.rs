@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use crate::finding::Severity;
 use crate::formats::Reject;
 use crate::ids::{CaseUid, Generation};
 use crate::log::Record;
@@ -35,7 +36,7 @@ pub(super) fn suppressed(site: &Site<'_>, rule: &SuppressRule, row: &Row) -> Rec
             ("source", finding.source.as_str()),
             ("rule", &finding.rule),
             ("resource.id", &finding.resource.id),
-            ("severity", finding.severity.as_str()),
+            ("severity", Severity::word_of(finding.severity)),
             ("fingerprint", &finding.fingerprint.to_string()),
         ]),
         ..blank(site)

@@ -141,7 +141,10 @@ impl Predicate {
                 Value::Number(number) => Truth::of(any_of.iter().any(|range| range.has(number))),
                 _ => Truth::Unknown,
             },
-            Self::Severity(any_of) => Truth::of(any_of.contains(&facts.finding.severity)),
+            Self::Severity(any_of) => match facts.finding.severity {
+                None => Truth::Unknown,
+                Some(severity) => Truth::of(any_of.contains(&severity)),
+            },
             Self::Exposure { any_of, none } => match facts.exposure() {
                 None => Truth::Unknown,
                 Some(exposure) if exposure.is_none() => Truth::of(*none),

@@ -152,7 +152,7 @@ pub struct Action {
     pub remediation: Option<String>,
     /// Links a person can follow.
     pub evidence: Vec<String>,
-    /// Severity of the case now.
+    /// Severity of the case now; `unknown` where no source states one.
     pub severity: SmolStr,
     /// Risk class of the case now.
     pub risk: SmolStr,

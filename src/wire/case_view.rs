@@ -141,8 +141,9 @@ pub struct CaseView {
     pub rule: SmolStr,
     /// Title of its lead finding.
     pub title: String,
-    /// Worst severity among its open findings.
-    pub severity: Severity,
+    /// Worst severity that any of its open findings states; `None` = none of them does.
+    #[serde(with = "crate::severity::or_unknown")]
+    pub severity: Option<Severity>,
     /// Type, id and account of the resource.
     pub resource: String,
     /// Grouping key, readable.

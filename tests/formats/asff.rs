@@ -27,7 +27,7 @@ fn a_control_is_a_cloud_configuration_with_its_place_and_advice() {
     let finding = one("asff", CONTROL);
     assert_eq!(
         (finding.class, finding.severity, finding.status),
-        (Class::CloudConfiguration, Severity::High, Status::Open)
+        (Class::CloudConfiguration, Some(Severity::High), Status::Open)
     );
     assert_eq!(finding.rule, "S3.8");
     assert_eq!(finding.resource.account.as_deref(), Some("111122223333"));
@@ -42,7 +42,10 @@ fn a_control_is_a_cloud_configuration_with_its_place_and_advice() {
 fn guardduty_speaks_of_the_resource_its_type_names() {
     let text = KEY.replace("KEYID", concat!("AKIA", "Q3EGRBQ7XW2M5T4A"));
     let finding = one("asff", &text);
-    assert_eq!((finding.class, finding.severity, finding.confidence), (Class::Identity, Severity::Medium, Some(80)));
+    assert_eq!(
+        (finding.class, finding.severity, finding.confidence),
+        (Class::Identity, Some(Severity::Medium), Some(80))
+    );
     assert_eq!(
         (finding.rule.as_str(), finding.resource.kind.as_str()),
         ("Persistence:IAMUser-AnomalousBehavior", "AwsIamAccessKey")

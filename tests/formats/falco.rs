@@ -13,7 +13,7 @@ const SHELL: &str = r#"{"uuid":"6f7b1c1e-0001-4000-8000-000000000001","hostname"
 #[test]
 fn a_shell_in_a_pod_is_of_the_workload() {
     let finding = one("falco", SHELL);
-    assert_eq!((finding.class, finding.severity), (Class::Runtime, Severity::Medium));
+    assert_eq!((finding.class, finding.severity), (Class::Runtime, Some(Severity::Medium)));
     assert_eq!((finding.rule.as_str(), finding.resource.id.as_str()), ("Terminal shell in container", "shop/api/api"));
     assert_eq!(finding.resource.name.as_deref(), Some("api-7d4b9c6f5-x2xkq"));
     assert_eq!(finding.title, "A shell was spawned: shop/api/api");

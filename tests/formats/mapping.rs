@@ -28,7 +28,10 @@ fn the_documented_example_gives_the_documented_findings() {
     let findings = read(&mapping, &documented("json")[0]).unwrap();
     let told: Vec<String> = findings
         .iter()
-        .map(|f| format!("{} {} {} {} {} {}", f.class, f.severity, f.status, f.rule, f.resource.id, f.detected_at))
+        .map(|f| {
+            let severity = Severity::word_of(f.severity);
+            format!("{} {severity} {} {} {} {}", f.class, f.status, f.rule, f.resource.id, f.detected_at)
+        })
         .collect();
     assert_eq!(told, documented("text")[0].trim_end().lines().collect::<Vec<_>>());
     let first = &findings[0];
@@ -104,7 +107,23 @@ fn words_of_a_record_go_through_the_map_or_are_refused() {
     let text = format!("{SMALL}  severity: {{from: s, map: {{1: low, 2: high}}, default: medium}}\n  status: s2\n");
     let mapping = Mapping::parse("m.yaml", &text).unwrap_or_else(|error| panic!("{error}"));
     let severity = |s: &str| read(&mapping, &format!(r#"{{"r":"a","id":"b","s":{s}}}"#)).unwrap()[0].severity;
-    assert_eq!((severity("1"), severity("\"2\""), severity("9")), (Severity::Low, Severity::High, Severity::Medium));
+    assert_eq!(
+        (severity("1"), severity("\"2\""), severity("9")),
+        (Some(Severity::Low), Some(Severity::High), Some(Severity::Medium))
+    );
+    assert_eq!(
+        read(&Mapping::parse("m.yaml", SMALL).unwrap(), r#"{"r":"a","id":"b"}"#).unwrap()[0].severity,
+        None,
+        "nobody has said"
+    );
+    for (said, stated) in [("UNKNOWN", None), ("unknown", None), ("Moderate", Some(Severity::Medium))] {
+        let text = format!("{SMALL}  severity: s\n");
+        let plain = Mapping::parse("m.yaml", &text).unwrap_or_else(|error| panic!("{error}"));
+        let record = format!(r#"{{"r":"a","id":"b","s":"{said}"}}"#);
+        assert_eq!(read(&plain, &record).unwrap()[0].severity, stated, "{said}");
+    }
+    let unknown = format!("{SMALL}  severity: {{from: s, map: {{none yet: unknown}}, default: unknown}}\n");
+    assert!(Mapping::parse("m.yaml", &unknown).is_ok());
     let reject = read(&mapping, r#"{"r":"a","id":"b","s2":"done"}"#).unwrap_err();
     assert!(reject.message.contains("`status`: found `done`, expected one of open, fixed"), "{reject}");
     assert_eq!(read(&mapping, r#"{"r":"a","id":"b","s2":"fixed"}"#).unwrap()[0].status, Status::Fixed);

@@ -26,7 +26,10 @@ fn at(line: u32, code: &str, more: &str) -> String {
 #[test]
 fn a_result_says_what_decisions_need() {
     let finding = one("sarif", &log("Tool", &at(7, "x()", "")));
-    assert_eq!((finding.class, finding.severity, finding.status), (Class::CodeCicd, Severity::High, Status::Open));
+    assert_eq!(
+        (finding.class, finding.severity, finding.status),
+        (Class::CodeCicd, Some(Severity::High), Status::Open)
+    );
     assert_eq!(finding.title, "First rule in src/a.rs");
     assert_eq!(finding.resource.repository.as_deref(), Some("acme/shop"));
     assert_eq!(finding.attributes.get(Attr::FileLine), Some("7"));
@@ -37,9 +40,9 @@ fn a_result_says_what_decisions_need() {
 #[test]
 fn a_rule_is_found_by_index_by_id_and_in_an_extension() {
     let by_index = one("sarif", &log("Tool", r#"{"ruleIndex":1,"message":{"text":"m"}}"#));
-    assert_eq!((by_index.rule.as_str(), by_index.severity), ("R2", Severity::Critical));
+    assert_eq!((by_index.rule.as_str(), by_index.severity), ("R2", Some(Severity::Critical)));
     let part = one("sarif", &log("Tool", r#"{"ruleId":"R1/part","message":{"text":"m"}}"#));
-    assert_eq!((part.rule.as_str(), part.severity), ("R1/part", Severity::High));
+    assert_eq!((part.rule.as_str(), part.severity), ("R1/part", Some(Severity::High)));
     let pack = r#"{"rule":{"index":0,"toolComponent":{"index":0}},"message":{"text":"m"}}"#;
     assert_eq!(one("sarif", &log("Tool", pack)).rule, "X1");
     let wild = r#"{"ruleIndex":99,"message":{"text":"only a message"}}"#;

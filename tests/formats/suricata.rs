@@ -14,7 +14,10 @@ const ALERT: &str = r#"{"timestamp":"2026-03-01T10:00:00.000001+0100","flow_id":
 #[test]
 fn an_alert_is_about_the_private_end() {
     let finding = one("suricata", ALERT);
-    assert_eq!((finding.class, finding.severity, finding.confidence), (Class::Network, Severity::Critical, Some(90)));
+    assert_eq!(
+        (finding.class, finding.severity, finding.confidence),
+        (Class::Network, Some(Severity::Critical), Some(90))
+    );
     assert_eq!((finding.rule.as_str(), finding.resource.id.as_str()), ("2030001", "10.1.2.3"));
     assert_eq!(finding.observed_at, EventTime::parse("2026-03-01T09:00:00.000Z").unwrap());
     assert_eq!(finding.attributes.get(Attr::MitreTechnique), Some("T1008 T1071"));
@@ -75,7 +78,7 @@ fn samples_agree_with_what_a_soc_product_extracts() {
             // EVE counts downwards: 1 is the worst.
             let by_number = [Severity::High, Severity::Medium, Severity::Low];
             let number = expected["event"]["severity"].as_u64().unwrap() as usize;
-            assert_eq!(finding.severity, by_number[number - 1]);
+            assert_eq!(finding.severity, Some(by_number[number - 1]));
         }
     }
     assert_eq!(with_findings, 3);

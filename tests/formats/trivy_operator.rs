@@ -39,7 +39,10 @@ fn check(success: bool) -> String {
 #[test]
 fn a_vulnerability_names_workload_container_and_image() {
     let finding = one("trivy", &vulnerable("web-7d4b9c6f5", "1"));
-    assert_eq!((finding.class, finding.severity, finding.status), (Class::Vulnerability, Severity::High, Status::Open));
+    assert_eq!(
+        (finding.class, finding.severity, finding.status),
+        (Class::Vulnerability, Some(Severity::High), Status::Open)
+    );
     assert_eq!((finding.resource.kind.as_str(), finding.resource.id.as_str()), ("ReplicaSet", "shop/web"));
     for (attr, value) in [
         (Attr::KubernetesNamespace, "shop"),
@@ -82,7 +85,10 @@ fn a_benchmark_has_a_finding_for_each_control_that_is_checked() {
     let found: Vec<_> = read("trivy", text.as_bytes()).unwrap().iter().map(told).collect();
     assert_eq!(
         found,
-        [("cis/1".to_owned(), Status::Fixed, Severity::High), ("cis/2".to_owned(), Status::Open, Severity::Critical)]
+        [
+            ("cis/1".to_owned(), Status::Fixed, Some(Severity::High)),
+            ("cis/2".to_owned(), Status::Open, Some(Severity::Critical))
+        ]
     );
 }
 

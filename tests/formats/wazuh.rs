@@ -21,7 +21,10 @@ const CHECK: &str = r#"{"timestamp":"2026-03-01T10:00:00.123+0000","rule":{"leve
 #[test]
 fn a_login_alert_is_of_the_user_on_the_host() {
     let finding = one("wazuh", LOGIN);
-    assert_eq!((finding.class, finding.severity, finding.status), (Class::Identity, Severity::Medium, Status::Open));
+    assert_eq!(
+        (finding.class, finding.severity, finding.status),
+        (Class::Identity, Some(Severity::Medium), Status::Open)
+    );
     assert_eq!((finding.rule.as_str(), finding.resource.id.as_str()), ("5763", "web-1"));
     assert_eq!(finding.attributes.get(Attr::UserName), Some("root"));
     assert_eq!(finding.attributes.get(Attr::SourceIp), Some("203.0.113.5"));
@@ -47,7 +50,7 @@ fn alert_index_and_api_speak_of_one_vulnerability() {
     let api = r#"{"data":{"affected_items":[{"cve":"CVE-2026-1111","name":"openssl","version":"3","status":"OBSOLETE","agent_name":"web-1"}]}}"#;
     assert_eq!(print_of("wazuh", CVE), print_of("wazuh", state));
     assert_eq!(print_of("wazuh", CVE), print_of("wazuh", api));
-    assert_eq!(one("wazuh", state).severity, Severity::Informational);
+    assert_eq!(one("wazuh", state).severity, Some(Severity::Critical), "not rated, but scored");
     assert_eq!(one("wazuh", api).status, Status::Gone);
 }
 

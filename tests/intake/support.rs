@@ -77,7 +77,7 @@ fn finding(index: usize, said: &Said) -> Finding {
     finding.resource.id = said.thing.as_str().into();
     finding.resource.account = Some("acme".into());
     finding.status = Status::parse(&said.status).expect("a status");
-    finding.severity = Severity::parse(&said.severity).expect("a severity");
+    finding.severity = Severity::of_word(&said.severity).expect("a severity");
     finding.confidence = said.confidence;
     finding.position.index = u32::try_from(index).expect("few");
     finding.identity = vec![("thing", said.thing.clone())];

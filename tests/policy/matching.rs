@@ -22,7 +22,7 @@ fn text(field: Field, value: &str) -> Predicate {
     Predicate::Text { field, any_of: vec![Pattern::new(value)] }
 }
 
-/// Conditions over an environment that may be unknown, and a severity that never is.
+/// Conditions over an environment and a severity that may be unknown, and a rule that never is.
 fn predicates() -> impl Strategy<Value = Predicate> {
     let leaf = prop_oneof![
         Just(text(Field::Environment, "prod")),
@@ -48,14 +48,16 @@ fn findings() -> impl Strategy<Value = Finding> {
         Just(Some(Exposure::NONE)),
         Just(Some(Exposure::NONE.with(ExposureKind::InternetFacing)))
     ];
-    (environment, exposure, prop_oneof![Just("a1"), Just("b1")], prop_oneof![Just(Severity::High), Just(Severity::Low)])
-        .prop_map(|(environment, exposure, rule, severity)| {
+    let severity = prop_oneof![Just(None), Just(Some(Severity::High)), Just(Some(Severity::Low))];
+    (environment, exposure, prop_oneof![Just("a1"), Just("b1")], severity).prop_map(
+        |(environment, exposure, rule, severity)| {
             let mut finding = finding(Class::Secret, rule);
             finding.environment = environment.map(Into::into);
             finding.exposure = exposure;
             finding.severity = severity;
             finding
-        })
+        },
+    )
 }
 
 fn has_known(predicate: &Predicate) -> bool {
@@ -84,10 +86,10 @@ proptest! {
     fn knowing_more_never_turns_an_answer_round(p in predicates(), mut f in findings()) {
         prop_assume!(!has_known(&p));
         let context = Context::default();
-        f.environment = None;
+        (f.environment, f.severity) = (None, None);
         let before = p.truth(&Facts { finding: &f, context: &context });
-        for environment in ["prod", "dev"] {
-            f.environment = Some(environment.into());
+        for (environment, severity) in [("prod", Severity::High), ("dev", Severity::Informational)] {
+            (f.environment, f.severity) = (Some(environment.into()), Some(severity));
             let after = p.truth(&Facts { finding: &f, context: &context });
             prop_assert!(before == Truth::Unknown || before == after, "{} {:?} {:?}", p, before, after);
         }
@@ -137,6 +139,30 @@ fn unknown_matches_nothing_not_even_a_negation() {
     assert_eq!(taken(&f).as_deref(), Some("not-prod"));
     f.environment = Some("prod".into());
     assert_eq!(taken(&f).as_deref(), Some("prod"));
+}
+
+#[test]
+fn a_severity_that_nobody_stated_lies_between_no_bounds() {
+    let policy = policy(
+        "playbooks:
+  - {id: any, match: {severity: [informational, low, medium, high, critical]}, path: ticket}
+  - {id: below, match: {severity: {below: critical}}, path: ticket}
+  - {id: at-least, match: {severity: {at_least: informational}}, path: ticket}
+  - {id: not-high, match: {not: {severity: high}}, path: ticket}
+  - {id: known, match: {severity: known}, path: ticket}
+  - {id: unstated, match: {not: {severity: known}}, path: ticket}
+",
+    );
+    let context = Context::default();
+    let taken = |severity| {
+        let mut f = finding(Class::Secret, "x");
+        f.severity = severity;
+        policy.playbook(&Facts { finding: &f, context: &context }).map(|p| p.id.to_string())
+    };
+    assert_eq!(taken(None).as_deref(), Some("unstated"));
+    for severity in Severity::ALL {
+        assert_eq!(taken(Some(*severity)).as_deref(), Some("any"));
+    }
 }
 
 #[test]

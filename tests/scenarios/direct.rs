@@ -75,7 +75,7 @@ impl Desk {
         let mut finding = Finding::new("plain", Class::Secret, "key", self.now.as_event());
         finding.fingerprint = Fingerprint(case.0);
         finding.source = "gitleaks".into();
-        finding.severity = Severity::High;
+        finding.severity = Some(Severity::High);
         finding.confidence = Some(95);
         finding.resource.id = "repo".into();
         finding.resource.account = Some("1111".into());

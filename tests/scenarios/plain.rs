@@ -28,7 +28,7 @@ impl Decode for Plain {
         finding.detected_at = time("detected")?.unwrap_or(observed);
         finding.title = text("title").unwrap_or(rule).to_owned();
         finding.severity =
-            text("severity").map_or(Ok(Severity::High), |s| Severity::parse(s).ok_or(wrong("severity")))?;
+            text("severity").map_or(Ok(Some(Severity::High)), |s| Severity::of_word(s).ok_or(wrong("severity")))?;
         finding.status = text("status").map_or(Ok(Status::Open), |s| Status::parse(s).ok_or(wrong("status")))?;
         finding.confidence = text("confidence").map(|c| c.parse().map_err(|_| wrong("confidence"))).transpose()?;
         finding.environment = text("environment").map(Into::into);

@@ -6,6 +6,7 @@ use crate::cli::shown::Listing;
 use crate::cli::site::{Listed, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
+use crate::finding::Severity;
 use crate::time::WallTime;
 use crate::wire::{BottleneckKind, CaseView};
 
@@ -97,7 +98,7 @@ fn row(view: &CaseView, now: WallTime) -> Vec<String> {
     vec![
         view.uid.to_string().chars().take(12).collect(),
         view.risk.to_string(),
-        view.severity.to_string(),
+        Severity::word_of(view.severity).to_owned(),
         view.path.to_string(),
         view.phase.to_string(),
         view.owner.as_ref().map_or_else(|| "nobody".to_owned(), |o| shown::line(&o.id)),

@@ -7,6 +7,7 @@ use super::{One, due, until};
 use crate::cli::site::{Format, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
+use crate::finding::Severity;
 use crate::time::WallTime;
 use crate::wire::{CaseView, ContainmentView, OwnerRef};
 
@@ -26,7 +27,8 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     say("case", format!("{} (generation {})", view.uid, view.generation))?;
     say("title", view.title.clone())?;
     say("phase", format!("{} on path {}, playbook {}", view.phase, view.path, view.playbook))?;
-    say("risk", format!("{}, severity {}, class {}, rule {}", view.risk, view.severity, view.class, view.rule))?;
+    let severity = Severity::word_of(view.severity);
+    say("risk", format!("{}, severity {severity}, class {}, rule {}", view.risk, view.class, view.rule))?;
     say("resource", view.resource.clone())?;
     say("grouped by", view.group_key.join(", "))?;
     say("owner", view.owner.as_ref().map_or_else(|| "nobody".to_owned(), owner))?;

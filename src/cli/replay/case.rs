@@ -22,7 +22,7 @@ pub(super) struct Told {
 }
 
 /// Where a case stands among the others.
-type Rank = (Reverse<u8>, Reverse<Severity>, bool, Reverse<u64>, WallTime, CaseUid);
+type Rank = (Reverse<u8>, Reverse<Option<Severity>>, bool, Reverse<u64>, WallTime, CaseUid);
 
 impl Told {
     /// Boldest first, then the most severe, the open ones, those with most detections, the oldest.
@@ -87,7 +87,7 @@ impl Told {
         line.put("would_do", json!(prospect.would_do));
         line.put("path", json!(path));
         line.put("because", json!(prospect.because));
-        line.put("severity", json!(severity));
+        line.put("severity", json!(Severity::word_of(*severity)));
         line.put("risk", json!(risk));
         line.put("title", json!(title));
         line.put("resource", json!(resource));

@@ -8,6 +8,7 @@ use super::Args;
 use super::case::Told;
 use super::tally::{Counts, Tally};
 use crate::casework::CasePath;
+use crate::finding::Severity;
 
 /// Cases that are listed; all of them are in cases.jsonl.
 const LISTED: usize = 10;
@@ -104,7 +105,7 @@ fn case(told: &Told) -> String {
     format!(
         "  {}  {would}, {}, {}×: {} ({owner}; {})\n",
         view.uid.to_string().get(..8).unwrap_or_default(),
-        view.severity,
+        Severity::word_of(view.severity),
         view.detections,
         shown::short(&view.title, 100),
         view.phase

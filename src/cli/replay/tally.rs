@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::case::Told;
 use crate::engine::Happened;
+use crate::finding::Severity;
 use crate::metrics::Observation;
 use crate::time::WallTime;
 
@@ -121,7 +122,7 @@ impl Tally {
         count(&mut self.phases, view.phase.clone());
         count(&mut self.playbooks, view.playbook.clone());
         count(&mut self.risk_classes, view.risk.clone());
-        count(&mut self.severities, view.severity.as_str());
+        count(&mut self.severities, Severity::word_of(view.severity));
         self.without_owner += u64::from(view.owner.as_ref().is_none_or(|o| o.source == "fallback"));
         self.reopened += u64::from(view.generation.0 > 1);
     }

@@ -17,7 +17,7 @@ pub(super) fn finding(event: &Event, alert: &Alert<'_>, out: &Collector<'_>) -> 
     finding.title = format!("{description} in {}", finding.resource.id);
     // The security severity is the one for people who decide; `severity` is the linter's level.
     let words = [rule.and_then(|r| r.security_severity_level.as_deref()), rule.and_then(|r| r.severity.as_deref())];
-    finding.severity = words.into_iter().flatten().find_map(rating::of_word).unwrap_or(rating::UNRATED);
+    finding.severity = words.into_iter().flatten().find_map(rating::of_word);
     finding.recommended_action = rule.and_then(|rule| rule.help.as_deref()).map(str::to_owned);
     finding.evidence.extend(rule.and_then(|rule| rule.help_uri.as_deref()).map(str::to_owned));
     let attributes = &mut finding.attributes;

@@ -118,7 +118,7 @@ pub(super) fn put(
     let score = advisory.and_then(|a| a.cvss.as_ref()).and_then(|cvss| cvss.score).map(|score| score.0);
     let words = [vulnerability.and_then(|v| v.severity.as_deref()), advisory.and_then(|a| a.severity.as_deref()), word];
     let rated = words.into_iter().flatten().find_map(rating::of_word);
-    finding.severity = rated.or(score.map(rating::of_score)).unwrap_or(rating::UNRATED);
+    finding.severity = rated.or_else(|| score.and_then(rating::of_score));
     let fixed_in = vulnerability.and_then(|v| v.first_patched_version.as_ref()).and_then(|v| v.identifier.as_deref());
     finding.recommended_action = Some(match fixed_in {
         Some(version) => format!("Update {shown} to {version}"),

@@ -13,11 +13,12 @@ pub(super) fn finding(event: &Event, alert: &Alert<'_>, out: &Collector<'_>) -> 
     let mut finding = event.begin("secret_scanning", Class::Secret, kind, alert, out)?;
     let name = alert.secret_type_display_name.as_deref().unwrap_or(kind);
     finding.title = format!("{name} in {}", finding.resource.id);
-    // GitHub doesn't rate secrets. One that its issuer accepts is open to whoever has read it.
+    // GitHub doesn't rate secrets. One that its issuer accepts is open to whoever has read it; of one that nobody has
+    // tried nobody knows.
     finding.severity = match alert.validity.as_deref() {
-        Some("active") => Severity::Critical,
-        Some("inactive") => Severity::Low,
-        _ => Severity::High,
+        Some("active") => Some(Severity::Critical),
+        Some("inactive") => Some(Severity::Low),
+        _ => None,
     };
     let leaked = alert.publicly_leaked == Some(true) || event.action.as_deref() == Some("publicly_leaked");
     if leaked || event.public {

@@ -12,6 +12,7 @@ use crate::formats::json::each_record;
 use crate::formats::rating;
 use crate::formats::redact::{Redactor, is_hash, quoted};
 use crate::formats::reject::{DecodeInput, Reject};
+use crate::severity;
 use crate::time::EventTime;
 use crate::wire::RejectCode;
 
@@ -112,7 +113,6 @@ impl Mapping {
         let mut finding = Finding::new("mapping", class, &rule, observed);
         finding.format = self.name.clone();
         finding.detected_at = detected.unwrap_or(observed).min(observed);
-        finding.severity = rating::UNRATED;
         finding.title.clone_from(&rule);
         for (target, source) in &self.fields {
             let Some(value) = source.text(root, item) else { continue };
@@ -148,8 +148,10 @@ impl Mapping {
             "class" | "rule" | "observed_at" | "detected_at" => {}
             "title" => finding.title = value,
             "severity" => {
-                let known = Severity::parse(&value).or_else(|| rating::of_word(&value));
-                finding.severity = known.ok_or_else(|| self.wrong(name, &value, &words(Severity::ALL)))?;
+                let unknown = value.trim().eq_ignore_ascii_case(severity::UNKNOWN);
+                let known = if unknown { Some(None) } else { rating::of_word(&value).map(Some) };
+                let wrong = || self.wrong(name, &value, &format!("{}, {}", words(Severity::ALL), severity::UNKNOWN));
+                finding.severity = known.ok_or_else(wrong)?;
             }
             "status" => {
                 finding.status = Status::parse(&value).ok_or_else(|| self.wrong(name, &value, &words(Status::ALL)))?;

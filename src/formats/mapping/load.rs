@@ -10,6 +10,7 @@ use crate::facts::Field;
 use crate::finding::{Attr, Class, ExposureKind, Severity, Status};
 use crate::formats::registry::Format;
 use crate::nearest::did_you_mean;
+use crate::severity;
 use crate::yaml::{self, Location, Spanned, YamlError};
 
 /// A user-defined format, ready to read records.
@@ -203,7 +204,8 @@ impl Checked<'_> {
         let (known, words): (bool, Vec<&str>) = match target {
             Target::Named("class") => (Class::parse(word).is_some(), Class::ALL.iter().map(|w| w.as_str()).collect()),
             Target::Named("severity") => {
-                (Severity::parse(word).is_some(), Severity::ALL.iter().map(|w| w.as_str()).collect())
+                let words = Severity::ALL.iter().map(|w| w.as_str()).chain([severity::UNKNOWN]);
+                (Severity::of_word(word).is_some(), words.collect())
             }
             Target::Named("status") => {
                 (Status::parse(word).is_some(), Status::ALL.iter().map(|w| w.as_str()).collect())

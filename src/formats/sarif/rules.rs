@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::schema::{Component, Message, Properties, Rule, SarifResult, Tool};
+use crate::finding::Severity;
 use crate::formats::rating;
 use crate::formats::redact::quoted;
 use crate::limits::{LIST_ITEMS, WORD_BYTES};
@@ -60,19 +61,20 @@ impl<'r, 'a> Rules<'r, 'a> {
     }
 }
 
-/// The result's severity: `security-severity` or a tool's own word, else the level (§3.27.10).
-pub(super) fn severity_of(result: &SarifResult<'_>, rule: Option<&Rule<'_>>) -> crate::finding::Severity {
-    use crate::finding::Severity;
+/// The result's severity: `security-severity` or a tool's own word, else the level; a log without one says `warning`
+/// (§3.27.10).
+pub(super) fn severity_of(result: &SarifResult<'_>, rule: Option<&Rule<'_>>) -> Option<Severity> {
     let own = [result.properties.as_ref(), rule.and_then(|rule| rule.properties.as_ref())];
     if let Some(severity) = own.into_iter().flatten().find_map(rated) {
-        return severity;
+        return Some(severity);
     }
     let default = rule.and_then(|rule| rule.default_configuration.as_ref()).and_then(|c| c.level.as_deref());
     match result.level.as_deref().or(default).unwrap_or("warning") {
-        "error" => Severity::High,
-        "note" => Severity::Low,
-        "none" => Severity::Informational,
-        _ => Severity::Medium,
+        "error" => Some(Severity::High),
+        "warning" => Some(Severity::Medium),
+        "note" => Some(Severity::Low),
+        "none" => Some(Severity::Informational),
+        _ => None,
     }
 }
 
@@ -88,9 +90,9 @@ pub(super) fn text<'p>(properties: Option<&'p Properties>, name: &str) -> Option
     properties?.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
-fn rated(properties: &Properties) -> Option<crate::finding::Severity> {
-    if let Some(score) = number(properties, "security-severity") {
-        return Some(rating::of_score(score));
+fn rated(properties: &Properties) -> Option<Severity> {
+    if let Some(severity) = number(properties, "security-severity").and_then(rating::of_score) {
+        return Some(severity);
     }
     let words =
         ["security-severity", "securityRisk", "cvssv3_baseSeverity", "issue_severity", "severity", "cvssv2_severity"];

@@ -189,7 +189,7 @@ fn failing(
     let id = need("controlCheck.id", control.id.as_deref(), "Send the whole custom resource")?;
     let mut finding = Finding::new("trivy", Class::CloudConfiguration, format!("{benchmark}/{id}"), scan.at);
     finding.title = format!("{title}, {id}: {}", control.name.as_deref().unwrap_or("no name"));
-    finding.severity = control.severity.as_deref().and_then(rating::of_word).unwrap_or(rating::UNRATED);
+    finding.severity = rating::rated(control.severity.as_deref(), None);
     finding.status = if holds { Status::Fixed } else { Status::Open };
     finding.resource.kind = "kubernetes_cluster".into();
     finding.resource.id = benchmark.into();

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::artifact::{Artifact, Image, image_of_target};
 use super::operator;
 use super::schema::{Cluster, Form, Misconfiguration, Report, ScanResult, Secret, Vulnerability};
-use crate::finding::{Attr, Class, Finding, Severity, Status};
+use crate::finding::{Attr, Class, Finding, Status};
 use crate::formats::collect::{Collector, Stamp, need};
 use crate::formats::credential;
 use crate::formats::json::{Text, document, each_record};
@@ -136,7 +136,7 @@ impl Scan<'_, '_> {
         let title = found.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(id);
         finding.title = format!("{package} in {}: {title}", target.artifact.shown());
         let score = score(found);
-        finding.severity = severity(found.severity.as_deref(), score);
+        finding.severity = rating::rated(found.severity.as_deref(), score);
         // `fixed` here means that a repaired version can be had, not that it is installed.
         finding.status = set_aside.unwrap_or(match found.status.as_deref() {
             Some("not_affected") => Status::Dismissed,
@@ -180,7 +180,7 @@ impl Scan<'_, '_> {
         let mut finding = self.begin(target, class, id);
         let title = found.title.as_deref().or(found.message.as_deref()).unwrap_or(id);
         finding.title = format!("{}: {title}", target.artifact.shown());
-        finding.severity = severity(found.severity.as_deref(), None);
+        finding.severity = rating::rated(found.severity.as_deref(), None);
         finding.status = set_aside.unwrap_or(match found.status.as_deref() {
             Some("PASS") => Status::Fixed,
             Some("EXCEPTION") => Status::Dismissed,
@@ -213,7 +213,7 @@ impl Scan<'_, '_> {
         let mut finding = self.begin(target, Class::Secret, rule);
         let title = found.title.as_deref().unwrap_or(rule);
         finding.title = format!("{title} in {}", target.path);
-        finding.severity = severity(found.severity.as_deref(), None);
+        finding.severity = rating::rated(found.severity.as_deref(), None);
         finding.status = set_aside.unwrap_or(Status::Open);
         finding.recommended_action = Some("Revoke the credential, then take it out of the file and its history".into());
         let credential = found.matched.as_deref().and_then(|text| credential::in_text(self.out.redactor, text));
@@ -239,10 +239,6 @@ impl Scan<'_, '_> {
         finding.attributes.set(Attr::ToolName, "Trivy");
         finding
     }
-}
-
-fn severity(word: Option<&str>, score: Option<f64>) -> Severity {
-    word.and_then(rating::of_word).or_else(|| score.map(rating::of_score)).unwrap_or(rating::UNRATED)
 }
 
 /// The score of whoever rated the severity, else NVD's, else the first by name; the newest CVSS version of it.

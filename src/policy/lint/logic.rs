@@ -145,7 +145,8 @@ mod tests {
             let any_of = ExposureKind::ALL.iter().copied().take(ways).collect();
             Predicate::Exposure { any_of, none }
         });
-        let known = prop::sample::select(vec![Field::Environment, Field::Confidence]).prop_map(Predicate::Known);
+        let known = prop::sample::select(vec![Field::Environment, Field::Confidence, Field::Severity]);
+        let known = known.prop_map(Predicate::Known);
         let leaf = prop_oneof![text, severity, number, exposure, known, Just(Predicate::Always)];
         leaf.prop_recursive(3, 12, 3, |inner| {
             prop_oneof![
@@ -162,7 +163,7 @@ mod tests {
         let ways: Exposure = ExposureKind::ALL.iter().copied().skip(1).take(2).collect();
         for rule in ["a", "ab", "cb"] {
             for environment in [None, Some("b"), Some("ab")] {
-                for severity in [Severity::Low, Severity::High] {
+                for severity in [None, Some(Severity::Low), Some(Severity::High)] {
                     for confidence in [None, Some(1), Some(3)] {
                         for exposure in [None, Some(Exposure::NONE), Some(ways)] {
                             let mut f = Finding::new("test", Class::Secret, rule, EventTime::from_millis(0));
