@@ -490,6 +490,11 @@ impl Finding {
         }
     }
 
+    /// When the source first saw it, where it says so: never later than what it saw now.
+    pub fn first_seen(&mut self, at: Option<EventTime>) {
+        self.detected_at = at.unwrap_or(self.observed_at).min(self.observed_at);
+    }
+
     /// Hash over what the vendor says that matters to a decision: same fingerprint and same change
     /// hash = a repeat. What a catalog adds is not in it (PROTOCOL.md, 4). Confidence counts in steps of ten: a playbook
     /// may ask for it, but a detector's jitter is no news.

@@ -73,7 +73,7 @@ fn push(
     }
     let updated =
         to.first_time(&[("UpdatedAt", stamp(&record.updated_at)), ("CreatedAt", stamp(&record.created_at))])?;
-    let last = to.first_time(&[("LastObservedAt", stamp(&record.last_observed_at))]).ok().flatten();
+    let last = to.first_time(&[("LastObservedAt", stamp(&record.last_observed_at))])?;
     let observed = updated.max(last).unwrap_or_else(|| to.received_at());
     let first = to.first_time(&[
         ("FirstObservedAt", stamp(&record.first_observed_at)),
@@ -87,7 +87,7 @@ fn push(
     };
     let class = sense::class(record, kind, &rule);
     let mut finding = Finding::new("asff", class, &rule, observed);
-    finding.detected_at = first.unwrap_or(observed).min(observed);
+    finding.first_seen(first);
     finding.title = sense::title(record, resource, kind).unwrap_or_else(|| rule.clone());
     finding.severity = sense::severity(record, vulnerability.and_then(Vulnerability::score))?;
     finding.status = sense::status(record)?;

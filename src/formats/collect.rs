@@ -12,7 +12,8 @@ use crate::limits::{self, cut};
 use crate::time::{EventTime, NotATime, Span};
 use crate::wire::RejectCode;
 
-/// 1990-01-01: nothing that reports detections is older, so an earlier time is a broken clock or a zero.
+/// 1990-01-01: nothing that reports detections is older, so an earlier time is the zero of some calendar: 1970, 1601,
+/// 1980, the year 1.
 const EARLIEST: EventTime = EventTime::from_millis(631_152_000_000);
 /// How far a source's clock may run ahead of the broker's.
 const AHEAD: Span = Span::days(1);
@@ -108,40 +109,35 @@ impl<'a> Collector<'a> {
         self.input.received_at.as_event()
     }
 
-    /// A time that can be, or why it can't.
-    pub fn time(&self, field: &str, stamp: Stamp<'_>) -> Result<EventTime, Reject> {
-        let (time, shown) = match stamp {
-            Stamp::Text(text) => {
-                let time = EventTime::parse(text).map_err(|_| {
-                    let error = NotATime { found: quoted(text, 64) };
-                    Reject::new(RejectCode::BadTime, format!("field `{field}`: {error}"))
-                })?;
-                (time, cut(text, 64).to_owned())
-            }
-            Stamp::Epoch(number) => (EventTime::from_millis(epoch_millis(number)), number.to_string()),
+    /// A time that can be. `None` where nobody has said one: a source that writes a time before it was born, or one that
+    /// hasn't come yet, had none to write, or a clock that nobody should go by. What stands in for it is the format's to
+    /// say: the observation for a first sighting, the arrival of the record for an observation.
+    ///
+    /// # Errors
+    /// A text that is no time.
+    pub fn time(&self, field: &str, stamp: Stamp<'_>) -> Result<Option<EventTime>, Reject> {
+        let time = match stamp {
+            Stamp::Text(text) if is_blank(text) => return Ok(None),
+            Stamp::Text(text) => EventTime::parse(text).map_err(|_| {
+                let error = NotATime { found: quoted(text, 64) };
+                Reject::new(RejectCode::BadTime, format!("field `{field}`: {error}"))
+            })?,
+            Stamp::Epoch(number) => EventTime::from_millis(epoch_millis(number)),
         };
-        let latest = self.received_at().plus(AHEAD);
-        if time < EARLIEST || time > latest {
-            return Err(Reject::new(
-                RejectCode::BadTime,
-                format!(
-                    "field `{field}`: the time `{shown}` can't be; expected one between {EARLIEST} and {latest} (a \
-                     day after the record arrived). Look at the clock of the sender"
-                ),
-            ));
-        }
-        Ok(time)
+        Ok((time >= EARLIEST && time <= self.received_at().plus(AHEAD)).then_some(time))
     }
 
-    /// The first of several times that can be. None of them given: `None`. Given, but none that can be: why the
-    /// first can't.
+    /// The first of several times that can be; `None` where none is given that can.
+    ///
+    /// # Errors
+    /// None that can be, and a text among them that is no time.
     pub fn first_time(&self, stamps: &[(&str, Option<Stamp<'_>>)]) -> Result<Option<EventTime>, Reject> {
         let mut refused = None;
         for (field, stamp) in stamps {
             match stamp.map(|stamp| self.time(field, stamp)) {
-                Some(Ok(time)) => return Ok(Some(time)),
+                Some(Ok(Some(time))) => return Ok(Some(time)),
                 Some(Err(reject)) => refused = refused.or(Some(reject)),
-                None => {}
+                Some(Ok(None)) | None => {}
             }
         }
         refused.map_or(Ok(None), Err)
@@ -300,6 +296,13 @@ pub(super) fn need<'t>(field: &str, value: Option<&'t str>, hint: &str) -> Resul
             ),
         )
     })
+}
+
+/// Nothing, or what databases write for never: the day before the first one and the last one there is. The calendar in
+/// use here has neither; they are no times, and no mistakes either.
+pub(super) fn is_blank(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || text.starts_with("0000-00-00") || text.starts_with("9999-12-31")
 }
 
 fn epoch_millis(number: f64) -> i64 {

@@ -13,6 +13,7 @@ use super::ocsf_schema::{Event, Info, Resource, Vulnerability};
 use super::ocsf_sense as sense;
 use super::reject::Reject;
 use crate::finding::{Attr, Finding, Resource as Place};
+use crate::time::EventTime;
 
 pub(super) fn read(text: &str, to: &mut Collector<'_>) -> Result<(), Reject> {
     each_record(text, "an OCSF event", |event: Event<'_>| {
@@ -81,19 +82,11 @@ fn push(
         ("event_time", stamp(&event.event_time)),
     ])?;
     let observed = time.unwrap_or_else(|| to.received_at());
-    let first = info.and_then(|info| {
-        let stamps = [
-            ("first_seen_time", stamp(&info.first_seen_time)),
-            ("first_seen_time_dt", stamp(&info.first_seen_time_dt)),
-            ("created_time", stamp(&info.created_time)),
-            ("created_time_dt", stamp(&info.created_time_dt)),
-        ];
-        to.first_time(&stamps).ok().flatten()
-    });
+    let first = info.map(|info| first_seen(info, to)).transpose()?.flatten();
     let place = place(event, resource, uid);
     let rule = vulnerability.and_then(Vulnerability::id).map_or_else(|| sense::rule(event, info, uid), str::to_owned);
     let mut finding = Finding::new("ocsf", sense::class(event, resource, &rule), &rule, observed);
-    finding.detected_at = first.unwrap_or(observed).min(observed);
+    finding.first_seen(first);
     finding.title = sense::title(event, info, resource).unwrap_or(&rule).to_owned();
     finding.severity = sense::severity(event, vulnerability.and_then(Vulnerability::score));
     finding.status = sense::status(event);
@@ -125,6 +118,15 @@ fn push(
         add_vulnerability(vulnerability, &mut finding);
     }
     to.push(finding)
+}
+
+fn first_seen(info: &Info<'_>, to: &Collector<'_>) -> Result<Option<EventTime>, Reject> {
+    to.first_time(&[
+        ("first_seen_time", stamp(&info.first_seen_time)),
+        ("first_seen_time_dt", stamp(&info.first_seen_time_dt)),
+        ("created_time", stamp(&info.created_time)),
+        ("created_time_dt", stamp(&info.created_time_dt)),
+    ])
 }
 
 fn stamp<'t>(time: &'t Option<Time<'_>>) -> Option<Stamp<'t>> {

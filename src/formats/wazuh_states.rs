@@ -82,7 +82,7 @@ pub(super) fn read_state(
     let detected = to.first_time(&[("vulnerability.detected_at", state.detected_at.as_deref().map(Stamp::Text))])?;
     let observed = to.received_at();
     let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
-    finding.detected_at = detected.unwrap_or(observed).min(observed);
+    finding.first_seen(detected);
     let score = state.score.as_ref().and_then(|score| score.base).map(|Number(score)| score);
     finding.severity = rating::rated(state.severity.as_deref(), score);
     finding.resource = host(agent)?;
@@ -102,7 +102,7 @@ pub(super) fn read_item(item: &ApiItem<'_>, to: &mut Collector<'_>) -> Result<()
     let detected = to.first_time(&[("detection_time", item.detection_time.as_deref().map(Stamp::Text))])?;
     let observed = to.received_at();
     let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
-    finding.detected_at = detected.unwrap_or(observed).min(observed);
+    finding.first_seen(detected);
     let score = item.cvss3_score.map(|Number(score)| score);
     finding.severity = rating::rated(item.severity.as_deref(), score);
     finding.status = match item.status.as_deref() {

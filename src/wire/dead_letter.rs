@@ -21,7 +21,7 @@ vocabulary! {
         UnknownFormat = "unknown_format",
         /// Larger than a limit.
         TooLarge = "too_large",
-        /// A time that can't be.
+        /// A text that is no time; in feedback, also a time that can't be.
         BadTime = "bad_time",
         /// Feedback for a case that isn't known.
         UnknownCase = "unknown_case",

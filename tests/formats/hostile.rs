@@ -133,29 +133,17 @@ fn a_missing_identity_is_named() {
 }
 
 #[test]
-fn times_that_cannot_be_are_refused_by_name() {
-    let cases = [
-        ("falco", "2026-03-01T10:00:00Z", "`time`"),
-        ("asff", "2026-03-01T10:00:00Z", "`UpdatedAt`"),
-        ("wazuh", "2026-03-01T10:00:00Z", "`timestamp`"),
-        ("suricata", "2026-03-01T10:00:00Z", "`timestamp`"),
-        ("ocsf", "1767225600000", "`time`"),
-    ];
-    for (format, from, field) in cases {
+fn what_is_no_time_is_refused_by_name() {
+    for (format, field) in
+        [("falco", "`time`"), ("asff", "`UpdatedAt`"), ("wazuh", "`timestamp`"), ("suricata", "`timestamp`")]
+    {
         let record = RECORDS.iter().find(|(name, _)| *name == format).unwrap().1;
-        let bad: &[&str] = if format == "ocsf" {
-            &["4102444800000", "0", "-5", "1e300"]
-        } else {
-            &["2026-11-25T00:00:01Z", "9999-12-31T23:59:59Z", "1989-12-31T23:59:59Z", "0000-00-00", "soon"]
-        };
-        for time in bad {
-            let reject = read(format, record.replace(from, time).as_bytes()).expect_err(time);
+        for time in ["soon", "2026-13-01T10:00:00Z"] {
+            let reject = read(format, record.replace("2026-03-01T10:00:00Z", time).as_bytes()).expect_err(time);
             assert_eq!(reject.code, RejectCode::BadTime, "{format} {time}: {reject}");
             assert!(reject.message.contains(field), "{reject}");
         }
     }
-    let soon = RECORDS[0].1.replace("2026-03-01T10:00:00Z", "2026-11-24T23:59:59Z");
-    assert!(read("falco", soon.as_bytes()).is_ok(), "a clock may run ahead by less than a day");
 }
 
 #[test]

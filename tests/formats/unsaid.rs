@@ -93,3 +93,124 @@ fn a_score_stands_in_for_a_word_wherever_one_is_given() {
         }
     }
 }
+
+/// What programs and databases write where they have no time, and clocks that are off by years.
+const IMPOSSIBLE: &[&str] = &[
+    "",
+    " ",
+    "0001-01-01T00:00:00Z",
+    "0000-00-00 00:00:00",
+    "1601-01-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+    "1980-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+];
+
+fn times(format: &str, text: &str) -> (String, String) {
+    let findings = read(format, text.as_bytes()).unwrap_or_else(|reject| panic!("{format}: {reject}\n{text}"));
+    assert_eq!(findings.len(), 1, "{format}: {text}");
+    (findings[0].observed_at.to_string(), findings[0].detected_at.to_string())
+}
+
+const ARRIVED: &str = "2026-11-24T00:00:00.000Z";
+
+/// Where each format says when it saw what it tells.
+const OBSERVED: &[(&str, &str)] = &[
+    ("falco", r#"{"rule":"r","hostname":"h","output":"o","time":"T"}"#),
+    (
+        "asff",
+        r#"{"Id":"i","ProductArn":"p","GeneratorId":"g","UpdatedAt":"T","CreatedAt":"T","LastObservedAt":"T",
+        "Resources":[{"Type":"T","Id":"r"}]}"#,
+    ),
+    ("ocsf", r#"{"class_uid":2004,"time":"T","time_dt":"T","finding_info":{"uid":"u"}}"#),
+    ("wazuh", r#"{"timestamp":"T","rule":{"id":"1"},"agent":{"name":"a"}}"#),
+    ("suricata", r#"{"timestamp":"T","event_type":"alert","dest_ip":"10.0.0.2","alert":{"signature_id":1}}"#),
+    (
+        "trivy",
+        r#"{"SchemaVersion":2,"CreatedAt":"T","ArtifactName":"a","Results":[{"Target":"go.mod",
+        "Vulnerabilities":[{"VulnerabilityID":"CVE-2026-1","PkgName":"p"}]}]}"#,
+    ),
+    (
+        "trivy",
+        r#"{"apiVersion":"aquasecurity.github.io/v1alpha1","kind":"ConfigAuditReport","metadata":{"name":"n","creationTimestamp":"T"},
+        "report":{"updateTimestamp":"T","checks":[{"checkID":"KSV001","success":false}]}}"#,
+    ),
+    (
+        "sarif",
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"invocations":[{"endTimeUtc":"T"}],
+        "results":[{"ruleId":"r","message":{"text":"m"},"provenance":{"lastDetectionTimeUtc":"T"}}]}]}"#,
+    ),
+    (
+        "github",
+        r#"{"alert":{"number":1,"secret_type":"t","created_at":"T","updated_at":"T"},"repository":{"full_name":"a/b"}}"#,
+    ),
+];
+
+/// Where each format says since when, beside an observation at 10:00 where it has one.
+const FIRST_SEEN: &[(&str, &str)] = &[
+    (
+        "asff",
+        r#"{"Id":"i","ProductArn":"p","GeneratorId":"g","UpdatedAt":"2026-03-01T10:00:00Z","FirstObservedAt":"T",
+        "Resources":[{"Type":"T","Id":"r"}]}"#,
+    ),
+    (
+        "ocsf",
+        r#"{"class_uid":2004,"time_dt":"2026-03-01T10:00:00Z","finding_info":{"uid":"u","first_seen_time_dt":"T","created_time_dt":"T"}}"#,
+    ),
+    ("wazuh", r#"{"agent":{"name":"a"},"vulnerability":{"detected_at":"T","id":"CVE-2026-1"}}"#),
+    ("wazuh", r#"{"data":{"affected_items":[{"detection_time":"T","cve":"CVE-2026-1","agent_name":"a"}]}}"#),
+    (
+        "sarif",
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"invocations":[{"endTimeUtc":"2026-03-01T10:00:00Z"}],
+        "results":[{"ruleId":"r","message":{"text":"m"},"provenance":{"firstDetectionTimeUtc":"T"}}]}]}"#,
+    ),
+    (
+        "github",
+        r#"{"alert":{"number":1,"secret_type":"t","created_at":"T","updated_at":"2026-03-01T10:00:00Z"},
+        "repository":{"full_name":"a/b"}}"#,
+    ),
+];
+
+#[test]
+fn a_time_that_can_t_be_is_unknown_and_the_arrival_stands_in() {
+    for (format, text) in OBSERVED {
+        let at = |time: &str| times(format, &text.replace("\"T\"", &format!("\"{time}\"")));
+        for time in IMPOSSIBLE {
+            assert_eq!(at(time), (ARRIVED.to_owned(), ARRIVED.to_owned()), "{format} `{time}`: {text}");
+        }
+        assert_eq!(at("2026-03-01T10:00:00Z").0, "2026-03-01T10:00:00.000Z", "{text}");
+        assert_eq!(
+            at("2026-11-24T23:59:59Z").0,
+            "2026-11-24T23:59:59.000Z",
+            "a clock may run ahead by less than a day"
+        );
+        assert_eq!(at("2026-11-25T00:00:01Z").0, ARRIVED, "{text}");
+    }
+    let epoch = r#"{"class_uid":2004,"time":T,"finding_info":{"uid":"u"}}"#;
+    for time in ["0", "-5", "1e300", "4102444800000"] {
+        assert_eq!(times("ocsf", &epoch.replace('T', time)).0, ARRIVED, "{time}");
+    }
+}
+
+#[test]
+fn a_first_sighting_that_can_t_be_is_unknown_and_the_observation_stands_in() {
+    for (format, text) in FIRST_SEEN {
+        let at = |time: &str| times(format, &text.replace("\"T\"", &format!("\"{time}\"")));
+        for time in IMPOSSIBLE {
+            let (observed, detected) = at(time);
+            assert_eq!(detected, observed, "{format} `{time}`: {text}");
+        }
+        assert_eq!(at("1990-01-01T00:00:00Z").1, "1990-01-01T00:00:00.000Z", "old, but possible: {text}");
+    }
+}
+
+#[test]
+fn what_is_no_time_at_all_is_refused_by_name() {
+    for (format, text) in OBSERVED.iter().chain(FIRST_SEEN) {
+        let soon = text.replace("\"T\"", "\"soon\"");
+        match read(format, soon.as_bytes()) {
+            Err(reject) => assert_eq!(reject.code, shutter::wire::RejectCode::BadTime, "{format}: {reject}"),
+            Ok(_) => panic!("{format}: read\n{soon}"),
+        }
+    }
+}

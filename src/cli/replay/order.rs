@@ -8,7 +8,6 @@ use super::super::input::{Form, InputError, Place, Records};
 use crate::clock;
 use crate::formats::{DecodeInput, Decoder, Redactor};
 use crate::time::WallTime;
-use crate::wire::RejectCode;
 
 /// Most bytes of records that are held: what a laptop has to spare.
 const BYTES: usize = 2 * 1024 * 1024 * 1024;
@@ -89,16 +88,13 @@ impl Ordered {
 impl Reading<'_> {
     /// The time of the latest finding.
     fn time_of(&self, bytes: &[u8]) -> Option<WallTime> {
-        let decode = |received_at| {
-            let input = DecodeInput { source: self.source, received_at, headers: &[] };
-            self.decoder.decode(bytes, &input, self.redactor)
-        };
-        let findings = match decode(self.fallback) {
-            // A file's time may be older than what is in it: unpacked, copied, restored.
-            Err(reject) if reject.code == RejectCode::BadTime => decode(clock::now()),
-            decoded => decoded,
-        };
-        findings.unwrap_or_default().iter().map(|finding| finding.observed_at.as_wall()).max()
+        // Not the file's time: it may be older than what is in it (unpacked, copied, restored), and a time that is ahead of
+        // the record's arrival counts for nothing.
+        let now = clock::now();
+        let input = DecodeInput { source: self.source, received_at: now, headers: &[] };
+        let findings = self.decoder.decode(bytes, &input, self.redactor).unwrap_or_default();
+        let times = findings.iter().map(|finding| finding.observed_at.as_wall());
+        times.map(|at| if at == now { self.fallback } else { at }).max()
     }
 }
 

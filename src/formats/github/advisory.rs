@@ -26,7 +26,7 @@ pub(super) fn read(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
         let name = need("vulnerabilities[].package.name", package.and_then(|p| p.name.as_deref()), hint)?;
         let ecosystem = package.and_then(|package| package.ecosystem.as_deref()).unwrap_or_default();
         let mut finding = Finding::new("github", Class::Vulnerability, id, observed);
-        finding.detected_at = published.unwrap_or(observed).min(observed);
+        finding.first_seen(published);
         finding.status = if withdrawn.is_some() { Status::Gone } else { Status::Open };
         finding.resource.kind = "package".into();
         finding.resource.id = format!("{ecosystem}/{name}").into();

@@ -75,7 +75,7 @@ fn listed(repository: &ListedRepository<'_>, alert: &ListedAlert<'_>, out: &Coll
     let changed = out.first_time(&[("fixedAt", changed.map(Stamp::Text))])?;
     let observed = changed.or(created).unwrap_or_else(|| out.received_at());
     let mut finding = Finding::new("github", Class::Vulnerability, id, observed);
-    finding.detected_at = created.unwrap_or(observed).min(observed);
+    finding.first_seen(created);
     finding.status = status;
     let full = repository.url.as_deref().and_then(repository_of);
     let full = full.or_else(|| repository.name_with_owner.as_deref().map(str::to_owned));

@@ -145,7 +145,7 @@ impl Event {
         let news = self.action.as_deref().is_some_and(|action| action != "created" && action != "create");
         let observed = observed.or(if news { None } else { created_at }).unwrap_or_else(|| out.received_at());
         let mut finding = Finding::new("github", class, rule, observed);
-        finding.detected_at = created_at.unwrap_or(observed).min(observed);
+        finding.first_seen(created_at);
         finding.status = status;
         finding.evidence.extend(alert.html_url.as_deref().or(alert.url.as_deref()).map(str::to_owned));
         put_repository(&mut finding, repository, self.account.as_deref());

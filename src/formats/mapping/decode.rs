@@ -6,7 +6,7 @@ use super::load::{Mapping, Target, exposure_words};
 use super::schema::InputForm;
 use super::value::{Source, scalar};
 use crate::finding::{Attr, Class, Exposure, ExposureKind, Finding, Severity, Status};
-use crate::formats::collect::{Collector, Stamp, need};
+use crate::formats::collect::{Collector, Stamp, is_blank, need};
 use crate::formats::frame::admit;
 use crate::formats::json::each_record;
 use crate::formats::rating;
@@ -107,12 +107,12 @@ impl Mapping {
         let class = Class::parse(&class).ok_or_else(|| self.wrong("class", &class, &words(Class::ALL)))?;
         let rule = self.text("rule", root, item);
         let rule = need("rule", rule.as_deref(), &self.hint())?.to_owned();
-        let observed = self.time("observed_at", root, item, out)?;
+        let seen = self.time("observed_at", root, item, out)?;
         let detected = self.time("detected_at", root, item, out)?;
-        let observed = observed.or(detected).unwrap_or_else(|| out.received_at());
+        let observed = seen.or(detected).unwrap_or_else(|| out.received_at());
         let mut finding = Finding::new("mapping", class, &rule, observed);
         finding.format = self.name.clone();
-        finding.detected_at = detected.unwrap_or(observed).min(observed);
+        finding.first_seen(detected);
         finding.title.clone_from(&rule);
         for (target, source) in &self.fields {
             let Some(value) = source.text(root, item) else { continue };
@@ -125,10 +125,18 @@ impl Mapping {
         }
         self.credential(&mut finding, root, item);
         for name in &self.required {
-            if self.text(name, root, item).is_none() {
+            let is_there = match *name {
+                "observed_at" => seen.is_some(),
+                "detected_at" => detected.is_some(),
+                name => self.text(name, root, item).is_some(),
+            };
+            if !is_there {
                 return Err(Reject::new(
                     RejectCode::WrongShape,
-                    format!("field `{name}` is empty, and the mapping `{}` requires it", self.name),
+                    format!(
+                        "field `{name}` is empty, or a time that can't be, and the mapping `{}` requires it",
+                        self.name
+                    ),
                 ));
             }
         }
@@ -213,7 +221,7 @@ impl Mapping {
 
     fn time(&self, name: &str, root: &Json, item: &Json, out: &Collector<'_>) -> Result<Option<EventTime>, Reject> {
         let Some(source) = self.source(name) else { return Ok(None) };
-        let Some(text) = source.text(root, item) else { return Ok(None) };
+        let Some(text) = source.text(root, item).filter(|text| !is_blank(text)) else { return Ok(None) };
         let time = source.time.read(text.trim()).ok_or_else(|| {
             let found = quoted(&text, 64);
             Reject::new(
@@ -225,7 +233,7 @@ impl Mapping {
             )
         })?;
         // Through the collector, which knows what times can be; in seconds, so that the unit isn't guessed again.
-        out.time(name, Stamp::Epoch(time.as_millis() as f64 / 1e3)).map(Some)
+        out.time(name, Stamp::Epoch(time.as_millis() as f64 / 1e3))
     }
 
     fn wrong(&self, name: &str, found: &str, expected: &str) -> Reject {

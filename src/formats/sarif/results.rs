@@ -71,10 +71,9 @@ fn finding<'r, 'a>(
     let mut finding = Finding::new("sarif", class, &rule.id, observed);
     finding.status = status;
     finding.severity = severity_of(result, rule.rule);
-    if let Some(first) = result.provenance.as_ref().and_then(|p| p.first_detection_time_utc.as_deref()) {
-        let first = out.time(&format!("{place}.provenance.firstDetectionTimeUtc"), Stamp::Text(first))?;
-        finding.detected_at = first.min(observed);
-    }
+    let first = result.provenance.as_ref().and_then(|p| p.first_detection_time_utc.as_deref());
+    let field = || format!("{place}.provenance.firstDetectionTimeUtc");
+    finding.first_seen(first.map(|first| out.time(&field(), Stamp::Text(first))).transpose()?.flatten());
     let file = file_of(run, result);
     let version_control = run.version_control_provenance.as_ref().and_then(|all| all.first());
     put_resource(&mut finding, file.as_deref(), version_control, tool);
@@ -111,12 +110,13 @@ fn status_of(result: &SarifResult<'_>) -> Option<Status> {
 
 fn observed_at(run: &Run<'_>, result: &SarifResult<'_>, place: &str, out: &Collector<'_>) -> Result<EventTime, Reject> {
     let last = result.provenance.as_ref().and_then(|provenance| provenance.last_detection_time_utc.as_deref());
-    if let Some(last) = last {
-        return out.time(&format!("{place}.provenance.lastDetectionTimeUtc"), Stamp::Text(last));
-    }
     let invocation = run.invocations.as_ref().and_then(|all| all.first());
-    let time = invocation.and_then(|i| i.end_time_utc.as_deref().or(i.start_time_utc.as_deref()));
-    time.map_or(Ok(out.received_at()), |time| out.time("runs[].invocations[0].endTimeUtc", Stamp::Text(time)))
+    let time = out.first_time(&[
+        (&format!("{place}.provenance.lastDetectionTimeUtc"), last.map(Stamp::Text)),
+        ("runs[].invocations[0].endTimeUtc", invocation.and_then(|i| i.end_time_utc.as_deref()).map(Stamp::Text)),
+        ("runs[].invocations[0].startTimeUtc", invocation.and_then(|i| i.start_time_utc.as_deref()).map(Stamp::Text)),
+    ])?;
+    Ok(time.unwrap_or_else(|| out.received_at()))
 }
 
 /// The file of the first location, without `file://`.

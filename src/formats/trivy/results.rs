@@ -40,7 +40,7 @@ fn one(text: &str, out: &mut Collector<'_>) -> Result<(), Reject> {
     } else if form.schema_version.is_some() || form.results.is_some() || form.artifact_name.is_some() {
         let report: Report<'_> = document(text, WHAT)?;
         if let Some(created) = &report.created_at {
-            scan.at = scan.out.time("CreatedAt", Stamp::Text(created))?;
+            scan.at = scan.out.time("CreatedAt", Stamp::Text(created))?.unwrap_or(scan.at);
         }
         let artifact = Artifact::of_report(&report);
         for result in report.results.iter().flatten() {
