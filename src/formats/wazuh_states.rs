@@ -71,6 +71,15 @@ pub(super) struct ApiItem<'a> {
     agent_ip: Option<Text<'a>>,
 }
 
+/// What index and API both say of a vulnerability.
+struct Told<'t> {
+    cve: &'t str,
+    severity: Option<&'t str>,
+    score: Option<Number>,
+    /// Name of the field, for refusals, and what stands in it.
+    detected: (&'t str, Option<&'t str>),
+}
+
 pub(super) fn read_state(
     state: &State<'_>,
     agent: Option<&Agent<'_>>,
@@ -78,49 +87,59 @@ pub(super) fn read_state(
     to: &mut Collector<'_>,
 ) -> Result<(), Reject> {
     let cve = need("vulnerability.id", state.id.as_deref(), "A state document names its CVE")?;
-    // The document is a state, seen when it was read; only its beginning has a time of its own.
-    let detected = to.first_time(&[("vulnerability.detected_at", state.detected_at.as_deref().map(Stamp::Text))])?;
-    let observed = to.received_at();
-    let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
-    finding.first_seen(detected);
-    let score = state.score.as_ref().and_then(|score| score.base).map(|Number(score)| score);
-    finding.severity = rating::rated(state.severity.as_deref(), score);
-    finding.resource = host(agent)?;
+    let told = Told {
+        cve,
+        severity: state.severity.as_deref(),
+        score: state.score.as_ref().and_then(|score| score.base),
+        detected: ("vulnerability.detected_at", state.detected_at.as_deref()),
+    };
+    let mut finding = begin(&told, agent, package, to)?;
     let name = package.and_then(|package| package.name.as_deref()).unwrap_or("the operating system");
     finding.title = format!("{cve} in {name}");
     finding.evidence = links(state.reference.as_deref());
-    finding.attributes.set_some(Attr::VulnerabilityScore, score.map(|score| score.to_string()));
-    finding.attributes.set(Attr::ToolName, "Wazuh");
-    finding.attributes.set_some(Attr::HostName, agent.and_then(|agent| agent.name.as_deref()));
-    finding.attributes.set_some(Attr::HostIp, agent.and_then(|agent| agent.ip.as_deref()));
-    describe(&mut finding, cve, package);
     to.push(finding)
 }
 
 pub(super) fn read_item(item: &ApiItem<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
     let cve = need("data.affected_items[].cve", item.cve.as_deref(), "The API names the CVE of each item")?;
-    let detected = to.first_time(&[("detection_time", item.detection_time.as_deref().map(Stamp::Text))])?;
-    let observed = to.received_at();
-    let mut finding = Finding::new("wazuh", Class::Vulnerability, cve, observed);
-    finding.first_seen(detected);
-    let score = item.cvss3_score.map(|Number(score)| score);
-    finding.severity = rating::rated(item.severity.as_deref(), score);
+    let told = Told {
+        cve,
+        severity: item.severity.as_deref(),
+        score: item.cvss3_score,
+        detected: ("detection_time", item.detection_time.as_deref()),
+    };
+    let agent = Agent { id: item.agent_id.clone(), name: item.agent_name.clone(), ip: item.agent_ip.clone() };
+    let package = StatePackage { name: item.name.clone(), version: item.version.clone(), r#type: None, path: None };
+    let mut finding = begin(&told, Some(&agent), Some(&package), to)?;
     finding.status = match item.status.as_deref() {
         None | Some("VALID" | "PENDING") => Status::Open,
         Some("OBSOLETE") => Status::Gone,
         Some(other) => return Err(unexpected("status", other, "VALID, PENDING or OBSOLETE")),
     };
-    let agent = Agent { id: item.agent_id.clone(), name: item.agent_name.clone(), ip: item.agent_ip.clone() };
-    finding.resource = host(Some(&agent))?;
     finding.title = item.title.as_deref().unwrap_or(cve).to_owned();
     finding.evidence = item.external_references.iter().flatten().map(|url| url.as_str().to_owned()).take(8).collect();
-    finding.attributes.set_some(Attr::VulnerabilityScore, score.map(|score| score.to_string()));
-    finding.attributes.set(Attr::ToolName, "Wazuh");
-    finding.attributes.set_some(Attr::HostName, item.agent_name.as_deref());
-    finding.attributes.set_some(Attr::HostIp, item.agent_ip.as_deref());
-    let package = StatePackage { name: item.name.clone(), version: item.version.clone(), r#type: None, path: None };
-    describe(&mut finding, cve, Some(&package));
     to.push(finding)
+}
+
+/// A state, seen when it was read; only its beginning has a time of its own.
+fn begin(
+    told: &Told<'_>,
+    agent: Option<&Agent<'_>>,
+    package: Option<&StatePackage<'_>>,
+    to: &Collector<'_>,
+) -> Result<Finding, Reject> {
+    let (field, detected) = told.detected;
+    let mut finding = Finding::new("wazuh", Class::Vulnerability, told.cve, to.received_at());
+    finding.first_seen(to.first_time(&[(field, detected.map(Stamp::Text))])?);
+    finding.resource = host(agent)?;
+    finding.severity = rating::rated(told.severity, told.score.map(|Number(score)| score));
+    let attributes = &mut finding.attributes;
+    attributes.set_some(Attr::VulnerabilityScore, told.score.map(|Number(score)| score.to_string()));
+    attributes.set(Attr::ToolName, "Wazuh");
+    attributes.set_some(Attr::HostName, agent.and_then(|agent| agent.name.as_deref()));
+    attributes.set_some(Attr::HostIp, agent.and_then(|agent| agent.ip.as_deref()));
+    describe(&mut finding, told.cve, package);
+    Ok(finding)
 }
 
 /// Makes the finding one of a vulnerability: rule, package and identity. The resource is there already.
