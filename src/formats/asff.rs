@@ -14,6 +14,7 @@ use super::asff_sense as sense;
 use super::collect::{Collector, Stamp, add_tags, fan_out, need};
 use super::json::{Number, Text, document, each_record};
 use super::reject::Reject;
+use super::vulnerability;
 use crate::finding::{Attr, Finding, Resource as FindingResource};
 
 const WHAT: &str = "an ASFF finding";
@@ -39,13 +40,8 @@ fn read_finding(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Rejec
     if mains.is_empty() {
         need("Resources", None, "ASFF requires at least one resource")?;
     }
-    let mut vulnerabilities: Vec<Option<&Vulnerability<'_>>> =
-        record.vulnerabilities.iter().flatten().filter(|v| v.id.is_some()).map(Some).collect();
-    vulnerabilities.sort_by_key(|v| v.and_then(|v| v.id.as_deref()).map(str::to_owned));
-    vulnerabilities.dedup_by_key(|v| v.and_then(|v| v.id.as_deref()).map(str::to_owned));
-    if vulnerabilities.is_empty() {
-        vulnerabilities.push(None);
-    }
+    let named = record.vulnerabilities.iter().flatten().filter(|v| v.id.is_some());
+    let vulnerabilities = vulnerability::each_once(named, |v| v.id.as_deref());
     for resource in mains {
         for vulnerability in &vulnerabilities {
             push(record, id, resource, *vulnerability, to)?;
@@ -57,7 +53,7 @@ fn read_finding(record: &Record<'_>, to: &mut Collector<'_>) -> Result<(), Rejec
 impl Vulnerability<'_> {
     /// The worst that anybody gives it.
     fn score(&self) -> Option<f64> {
-        self.cvss.iter().flatten().filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max)
+        vulnerability::worst(self.cvss.iter().flatten())
     }
 }
 
@@ -142,24 +138,15 @@ fn place(record: &Record<'_>, resource: &Resource<'_>, kind: &str) -> FindingRes
     placed
 }
 
-fn add_vulnerability(finding: &mut Finding, vulnerability: &Vulnerability<'_>) {
+fn add_vulnerability(finding: &mut Finding, said: &Vulnerability<'_>) {
     let attributes = &mut finding.attributes;
-    attributes.set_some(Attr::VulnerabilityId, vulnerability.id.as_deref());
-    if vulnerability.exploit_available.as_deref() == Some("YES") {
+    attributes.set_some(Attr::VulnerabilityId, said.id.as_deref());
+    if said.exploit_available.as_deref() == Some("YES") {
         attributes.set(Attr::VulnerabilityExploited, "true");
     }
-    attributes.set_some(Attr::VulnerabilityScore, vulnerability.score().map(|score| score.to_string()));
-    // Several copies of a package in one image are one fix; the first by name and path stands for them.
-    let packages = vulnerability.vulnerable_packages.iter().flatten();
-    if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.file_path.as_deref(), p.version.as_deref())) {
-        attributes.set_some(Attr::PackageName, package.name.as_deref());
-        attributes.set_some(Attr::PackageVersion, package.version.as_deref());
-        attributes.set_some(Attr::PackageEcosystem, package.package_manager.as_deref().map(str::to_ascii_lowercase));
-        attributes.set_some(Attr::PackagePath, package.file_path.as_deref());
-        let fixed = package.fixed_in_version.as_deref().filter(|v| !v.eq_ignore_ascii_case("NotAvailable"));
-        attributes.set_some(Attr::PackageFixedIn, fixed);
-    }
-    finding.evidence.extend(vulnerability.reference_urls.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
+    attributes.set_some(Attr::VulnerabilityScore, said.score().map(|score| score.to_string()));
+    vulnerability::put_package(attributes, said.vulnerable_packages.iter().flatten());
+    finding.evidence.extend(said.reference_urls.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
 }
 
 /// Keys and images: of the main resource first, then of the others that the finding names.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{Number, Text};
+use super::vulnerability::{Cvss, Package};
 
 /// A finding, or what wraps several. What is wrapped is read in a step of its own: a type that holds itself would let
 /// whoever writes a record choose how deep a thread's stack gets.
@@ -206,27 +207,6 @@ pub(super) struct Vulnerability<'a> {
     pub reference_urls: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     pub exploit_available: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Package<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub version: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub package_manager: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub file_path: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub fixed_in_version: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Cvss {
-    pub base_score: Option<Number>,
 }
 
 #[derive(Deserialize)]

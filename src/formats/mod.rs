@@ -20,6 +20,7 @@
 //! | `mapping/` | formats that people define in a mapping file |
 //! | `asff.rs`, `asff_schema.rs`, `asff_sense.rs` | AWS Security Hub, GuardDuty, Inspector, Macie: reading; the fields; what they mean |
 //! | `ocsf.rs`, `ocsf_schema.rs`, `ocsf_sense.rs` | OCSF findings (2001–2007): reading; the fields; what they mean |
+//! | `vulnerability.rs` | what ASFF and OCSF both say of a vulnerability: scores, packages, which of them are findings |
 //! | `wazuh.rs`, `wazuh_states.rs` | Wazuh alerts; vulnerability states of index and API |
 //! | `suricata.rs` | Suricata EVE: alerts and anomalies |
 //!
@@ -54,6 +55,7 @@ mod suricata;
 mod tokens;
 mod trivy;
 mod values;
+mod vulnerability;
 mod wazuh;
 mod wazuh_states;
 

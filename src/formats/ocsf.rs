@@ -12,6 +12,7 @@ use super::json::{Number, Time, each_record};
 use super::ocsf_schema::{Event, Info, Resource, Vulnerability};
 use super::ocsf_sense as sense;
 use super::reject::Reject;
+use super::vulnerability;
 use crate::finding::{Attr, Finding, Resource as Place};
 use crate::time::EventTime;
 
@@ -31,13 +32,7 @@ fn read_event(event: &Event<'_>, to: &mut Collector<'_>) -> Result<(), Reject> {
     let resources: Vec<&Resource<'_>> = event.resource.iter().chain(event.resources.iter().flatten()).collect();
     fan_out("resources", resources.len())?;
     let mains = sense::main_resources(event, resources);
-    let mut vulnerabilities: Vec<Option<&Vulnerability<'_>>> =
-        event.vulnerabilities.iter().flatten().map(Some).collect();
-    vulnerabilities.sort_by_key(|v| v.and_then(|v| v.id()).map(str::to_owned));
-    vulnerabilities.dedup_by_key(|v| v.and_then(|v| v.id()).map(str::to_owned));
-    if vulnerabilities.is_empty() {
-        vulnerabilities.push(None);
-    }
+    let vulnerabilities = vulnerability::each_once(event.vulnerabilities.iter().flatten(), Vulnerability::id);
     for resource in mains {
         for vulnerability in &vulnerabilities {
             push(event, resource, *vulnerability, to)?;
@@ -55,8 +50,7 @@ impl Vulnerability<'_> {
 
     /// The worst that anybody gives it.
     fn score(&self) -> Option<f64> {
-        let scores = self.cve.iter().flat_map(|cve| cve.cvss.iter().flatten());
-        scores.filter_map(|cvss| cvss.base_score.map(|Number(score)| score)).reduce(f64::max)
+        vulnerability::worst(self.cve.iter().flat_map(|cve| cve.cvss.iter().flatten()))
     }
 }
 
@@ -216,25 +210,18 @@ fn add_attributes(event: &Event<'_>, info: Option<&Info<'_>>, uid: &str, finding
     attributes.set(Attr::MitreTechnique, super::collect::sorted_words(techniques));
 }
 
-fn add_vulnerability(vulnerability: &Vulnerability<'_>, finding: &mut Finding) {
+fn add_vulnerability(said: &Vulnerability<'_>, finding: &mut Finding) {
     let attributes = &mut finding.attributes;
-    attributes.set_some(Attr::VulnerabilityId, vulnerability.id());
-    if vulnerability.is_exploit_available == Some(true) {
+    attributes.set_some(Attr::VulnerabilityId, said.id());
+    if said.is_exploit_available == Some(true) {
         attributes.set(Attr::VulnerabilityExploited, "true");
     }
-    attributes.set_some(Attr::VulnerabilityScore, vulnerability.score().map(|score| score.to_string()));
-    let packages = vulnerability.affected_packages.iter().chain(&vulnerability.packages).flatten();
-    if let Some(package) = packages.min_by_key(|p| (p.name.as_deref(), p.path.as_deref(), p.version.as_deref())) {
-        attributes.set_some(Attr::PackageName, package.name.as_deref());
-        attributes.set_some(Attr::PackageVersion, package.version.as_deref());
-        attributes.set_some(Attr::PackageFixedIn, package.fixed_in_version.as_deref());
-        attributes.set_some(Attr::PackageEcosystem, package.package_manager.as_deref().map(str::to_ascii_lowercase));
-        attributes.set_some(Attr::PackagePath, package.path.as_deref());
-    }
-    if let Some(code) = vulnerability.affected_code.as_ref().and_then(|list| list.first()) {
+    attributes.set_some(Attr::VulnerabilityScore, said.score().map(|score| score.to_string()));
+    vulnerability::put_package(attributes, said.affected_packages.iter().chain(&said.packages).flatten());
+    if let Some(code) = said.affected_code.as_ref().and_then(|list| list.first()) {
         let path = code.file.as_ref().and_then(|file| file.path.as_deref().or(file.name.as_deref()));
         attributes.set_some(Attr::FilePath, path);
         attributes.set_some(Attr::FileLine, code.start_line.map(|Number(line)| line.to_string()));
     }
-    finding.evidence.extend(vulnerability.references.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
+    finding.evidence.extend(said.references.iter().flatten().take(4).map(|url| url.as_str().to_owned()));
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::json::{Loose, Number, Scalar, Text, Time};
+use super::vulnerability::{Cvss, Package};
 
 #[derive(Deserialize)]
 pub(super) struct Event<'a> {
@@ -220,25 +221,6 @@ pub(super) struct Cve<'a> {
     #[serde(borrow)]
     pub uid: Option<Text<'a>>,
     pub cvss: Option<Vec<Cvss>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Cvss {
-    pub base_score: Option<Number>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Package<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub version: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub fixed_in_version: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub package_manager: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub path: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
