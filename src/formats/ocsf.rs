@@ -4,7 +4,8 @@
 //! several resources of one type (one each): each of these has its own fix.
 //!
 //! **Identity**: `product`, `uid` (the producer's id of the finding, the same from Create to Close), `account`, `rule` and
-//! `resource`. Falco's exporter draws a new `uid` for every event, so for Falco it is left out. Not in it: severity, times, titles,
+//! `resource`. Falco's exporter draws a new `uid` for every event, so for Falco it is left out. An incident has no id of its
+//! own; the finding that it began with stands for it. Not in it: severity, times, titles,
 //! `count`, `activity_id`, the order of lists. How class, rule and status are told is `ocsf_sense.rs`.
 
 use super::collect::{Collector, Stamp, add_tags, fan_out, need};
@@ -60,11 +61,7 @@ fn push(
     vulnerability: Option<&Vulnerability<'_>>,
     to: &mut Collector<'_>,
 ) -> Result<(), Reject> {
-    let info = event
-        .finding_info
-        .as_ref()
-        .or(event.finding.as_ref())
-        .or_else(|| event.finding_info_list.as_ref().and_then(|list| list.first()));
+    let info = main_info(event, to)?;
     let uid = need(
         "finding_info.uid",
         info.and_then(|info| info.uid.as_deref()),
@@ -76,7 +73,7 @@ fn push(
         ("event_time", stamp(&event.event_time)),
     ])?;
     let observed = time.unwrap_or_else(|| to.received_at());
-    let first = info.map(|info| first_seen(info, to)).transpose()?.flatten();
+    let first = first_seen(event, to)?;
     let place = place(event, resource, uid);
     let rule = vulnerability.and_then(Vulnerability::id).map_or_else(|| sense::rule(event, info, uid), str::to_owned);
     let mut finding = Finding::new("ocsf", sense::class(event, resource, &rule), &rule, observed);
@@ -114,13 +111,45 @@ fn push(
     to.push(finding)
 }
 
-fn first_seen(info: &Info<'_>, to: &Collector<'_>) -> Result<Option<EventTime>, Reject> {
-    to.first_time(&[
-        ("first_seen_time", stamp(&info.first_seen_time)),
-        ("first_seen_time_dt", stamp(&info.first_seen_time_dt)),
-        ("created_time", stamp(&info.created_time)),
-        ("created_time_dt", stamp(&info.created_time_dt)),
-    ])
+/// What the event says of its finding; an incident lists several.
+fn infos<'t, 'a>(event: &'t Event<'a>) -> impl Iterator<Item = &'t Info<'a>> {
+    let single = event.finding_info.as_ref().or(event.finding.as_ref());
+    let listed = event.finding_info_list.iter().flatten().filter(move |_| single.is_none());
+    single.into_iter().chain(listed)
+}
+
+/// The one that stands for an incident: with which it began, then the least id. Neither the order of the list nor a
+/// finding that joins later makes it another.
+fn main_info<'t, 'a>(event: &'t Event<'a>, to: &Collector<'_>) -> Result<Option<&'t Info<'a>>, Reject> {
+    let mut best = None;
+    for info in infos(event) {
+        let created = to.first_time(&[
+            ("created_time", stamp(&info.created_time)),
+            ("created_time_dt", stamp(&info.created_time_dt)),
+        ])?;
+        let uid = info.uid.as_deref().map(str::trim).filter(|uid| !uid.is_empty());
+        // What has neither is last.
+        let rank = (uid.is_none(), created.is_none(), created, uid);
+        if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+            best = Some((rank, info));
+        }
+    }
+    Ok(best.map(|(_, info)| info))
+}
+
+/// The first sighting of any of them.
+fn first_seen(event: &Event<'_>, to: &Collector<'_>) -> Result<Option<EventTime>, Reject> {
+    let mut first: Option<EventTime> = None;
+    for info in infos(event) {
+        let seen = to.first_time(&[
+            ("first_seen_time", stamp(&info.first_seen_time)),
+            ("first_seen_time_dt", stamp(&info.first_seen_time_dt)),
+            ("created_time", stamp(&info.created_time)),
+            ("created_time_dt", stamp(&info.created_time_dt)),
+        ])?;
+        first = [first, seen].into_iter().flatten().min();
+    }
+    Ok(first)
 }
 
 fn stamp<'t>(time: &'t Option<Time<'_>>) -> Option<Stamp<'t>> {

@@ -92,6 +92,38 @@ fn repeats_keep_their_fingerprint_and_others_do_not() {
     }
 }
 
+/// An incident that two findings belong to; `FIRST` and `SECOND` are they.
+const INCIDENT: &str = r#"{"class_uid":2005,"activity_id":1,"severity_id":4,"status_id":1,"time":1767225600000,
+  "metadata":{"product":{"name":"Siem","vendor_name":"Acme"}},"finding_info_list":[FIRST,SECOND]}"#;
+const FIRST: &str =
+    r#"{"uid":"b-7","title":"Sign-in from two countries","created_time":1767139200000,"types":["x:SignIn"]}"#;
+const SECOND: &str =
+    r#"{"uid":"a-9","title":"Mailbox rule","created_time":1767222000000,"first_seen_time":1767052800000}"#;
+
+fn incident(infos: &[&str]) -> String {
+    INCIDENT.replace("FIRST,SECOND", &infos.join(","))
+}
+
+#[test]
+fn an_incident_is_the_same_in_whatever_order_its_findings_stand() {
+    let found = one("ocsf", &incident(&[FIRST, SECOND]));
+    let turned = one("ocsf", &incident(&[SECOND, FIRST]));
+    assert_eq!(found, turned);
+    assert_eq!(found.rule.as_str(), "x:SignIn", "the finding that it began with");
+    assert_eq!(found.detected_at.to_string(), "2025-12-30T00:00:00.000Z", "the first sighting of any of them");
+    // It grows, and stays what it is.
+    let third = r#"{"uid":"0-1","title":"More of it","created_time":1767223000000}"#;
+    assert_eq!(print_of("ocsf", &incident(&[third, FIRST, SECOND])), print_of("ocsf", &incident(&[FIRST])));
+    // Without times the least id stands for it.
+    let undated = |uids: &[&str]| {
+        let infos: Vec<String> = uids.iter().map(|uid| format!(r#"{{"uid":"{uid}","created_time":0}}"#)).collect();
+        print_of("ocsf", &incident(&infos.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    assert_eq!(undated(&["m", "c", "x"]), undated(&["x", "m", "c"]));
+    assert_eq!(undated(&["m", "c", "x"]), undated(&["c"]));
+    assert_ne!(undated(&["m"]), undated(&["c"]));
+}
+
 #[test]
 fn other_categories_hold_no_finding() {
     assert_eq!(read("ocsf", br#"{"class_uid":3002,"time":1}"#), Ok(Vec::new()));
