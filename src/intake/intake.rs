@@ -165,7 +165,7 @@ impl Intake {
                 }
                 entry.detections += row.count;
             }
-            Place::Case { context, grouping, uid } => {
+            Place::Case { context, grouping, uid, suppressed_by } => {
                 counted(out, &source).combined += row.count - 1;
                 let trace = row.records.first().and_then(|at| batch.get(*at)).and_then(|input| trace(input.record));
                 let finding = FindingEvent {
@@ -175,6 +175,7 @@ impl Intake {
                     last_observed: row.last_observed,
                     received_at: row.received_at,
                     context,
+                    suppressed_by: suppressed_by.map(|rule| rule.id.clone()),
                     finding: row.finding,
                 };
                 self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);

@@ -2,7 +2,7 @@
 //! Once per row, never per repeat.
 
 use crate::facts::{Context, Facts};
-use crate::finding::Finding;
+use crate::finding::{Finding, Status};
 use crate::ids::{CaseUid, Identity};
 use crate::policy::{Grouping, Rules, SuppressRule};
 use crate::time::WallTime;
@@ -20,6 +20,8 @@ pub(super) enum Place<'r> {
         grouping: Grouping,
         /// The case.
         uid: CaseUid,
+        /// The rule that hides the finding from everybody but a case that has it already.
+        suppressed_by: Option<&'r SuppressRule>,
     },
 }
 
@@ -27,12 +29,15 @@ pub(super) enum Place<'r> {
 /// ours, so that running the same batch again gives the same.
 pub(super) fn place<'r>(tenant: &str, rules: &'r Rules, finding: &Finding, received_at: WallTime) -> Place<'r> {
     let context = rules.catalog.context(finding);
-    if let Some(rule) = rules.policy.suppress(&Facts { finding, context: &context }, received_at) {
+    let suppressed_by = rules.policy.suppress(&Facts { finding, context: &context }, received_at);
+    // A case from before the rule waits for its source to say that it is repaired; hidden, that word would never come.
+    let evidence = matches!(finding.status, Status::Fixed | Status::Gone);
+    if let Some(rule) = suppressed_by.filter(|_| !evidence) {
         return Place::Suppressed(rule);
     }
     let grouping = rules.policy.group(finding);
     let uid = case_uid(tenant, &grouping);
-    Place::Case { context, grouping, uid }
+    Place::Case { context, grouping, uid, suppressed_by }
 }
 
 /// The case of a grouping key: a hash of tenant, key version, and the key's fields in the rule's order.

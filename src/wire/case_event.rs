@@ -50,6 +50,8 @@ pub struct FindingEvent {
     pub received_at: WallTime,
     /// What the catalog knew, under `rules` of the event.
     pub context: Context,
+    /// Rule of the policy that suppresses it: only for a case that has the finding already, and opens none.
+    pub suppressed_by: Option<SmolStr>,
 }
 
 vocabulary! {

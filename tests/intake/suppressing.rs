@@ -24,6 +24,20 @@ fn each_rule_counts_and_gives_one_sample_a_batch() {
 }
 
 #[test]
+fn what_its_source_says_is_repaired_still_reaches_a_case_that_has_it() {
+    let unsure = |status: &str, at| Said { status: status.to_owned(), ..unsure("a", at) };
+    let told = ["open", "dismissed", "archived", "fixed", "gone"].into_iter().zip(0..).map(|(s, at)| unsure(s, at));
+    let out = handle(&intake(), &plain(&[told.collect()]));
+    let row = |status: &str| ("a".to_owned(), status.to_owned(), 1);
+    assert_eq!(rows(&out), [row("fixed"), row("gone")]);
+    let events = out.events.iter().filter_map(|routed| routed.event.finding.as_ref());
+    assert!(events.into_iter().all(|event| event.suppressed_by.as_deref() == Some("unsure")));
+    assert_eq!((out.suppressed["unsure"].detections, out.sources["plain"].suppressed), (3, 3), "only what is hidden");
+    let out = handle(&intake(), &plain(&[vec![Said { status: "fixed".to_owned(), ..said("b", 0) }]]));
+    assert_eq!(out.events[0].event.finding.as_ref().and_then(|event| event.suppressed_by.clone()), None);
+}
+
+#[test]
 fn a_suppression_is_over_by_the_brokers_clock() {
     let noisy = Said { rule: "noisy".to_owned(), ..said("a", 0) };
     assert_eq!(rows(&handle(&intake(), &plain(&[vec![noisy.clone()]]))).len(), 1);

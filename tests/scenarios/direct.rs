@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shutter::casework::{Casework, Enforcement, Outbox, Site, Store};
 use shutter::facts::Context;
-use shutter::finding::{Attr, Class, Finding, Severity};
+use shutter::finding::{Attr, Class, Finding, Severity, Status};
 use shutter::ids::{CaseUid, Fingerprint, Generation};
 use shutter::limits;
 use shutter::policy::{Ceiling, Policy, Rules, Sources};
@@ -89,6 +89,7 @@ impl Desk {
             last_observed: finding.observed_at,
             received_at: self.now,
             context: Context::default(),
+            suppressed_by: None,
             finding,
         };
         CaseEvent { finding: Some(said), ..self.event(CaseEventKind::Finding, case) }
@@ -132,6 +133,28 @@ fn identity(finding: &mut Finding) {
     finding.class = Class::Identity;
     finding.rule = "overprivileged-role".into();
     finding.resource.id = "svc-checkout".into();
+}
+
+#[test]
+fn a_repair_of_what_a_rule_suppresses_leaves_no_stub() {
+    let mut desk = Desk::new();
+    let repaired = |desk: &Desk, case: CaseUid, by: Option<&str>| {
+        let mut event = desk.seen(case, |f| f.status = Status::Fixed);
+        event.finding.as_mut().expect("it is a finding").suppressed_by = by.map(Into::into);
+        event
+    };
+    let (hidden, told) = (uid(7), uid(8));
+    let event = repaired(&desk, hidden, Some("a-rule"));
+    let out = desk.take(event);
+    assert!(desk.casework.store().case(&hidden).is_none() && out.receipts.is_empty());
+    let event = repaired(&desk, told, None);
+    desk.take(event);
+    assert_eq!(desk.phase(told), "stub", "what no rule hides is remembered, for its beginning may come late");
+    // A case that has another finding knows nothing of this one either.
+    let mut event = repaired(&desk, told, Some("a-rule"));
+    event.finding.as_mut().expect("it is a finding").finding.fingerprint = Fingerprint([9; 16]);
+    desk.take(event);
+    assert_eq!(desk.casework.store().findings(&told).len(), 1);
 }
 
 #[test]
