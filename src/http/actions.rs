@@ -6,12 +6,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Problem;
+use super::page::From;
 use super::server::Http;
-use crate::log::Offset;
 use crate::wire::{Action, ActionKind};
 
 /// Longest wait of one request.
@@ -20,18 +19,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const PAGE: usize = 1_000;
 /// Most bytes of one answer.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
-
-/// From where, how many, how long.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct From {
-    /// First offset; the answer's `next` of the request before.
-    offset: Option<i64>,
-    /// At most so many.
-    limit: Option<usize>,
-    /// Waits so long for the first, in milliseconds.
-    wait_ms: Option<u64>,
-}
 
 /// Reads actions of one kind.
 pub async fn read(
@@ -47,8 +34,7 @@ pub async fn read(
     let Some(log) = http.embedded.clone() else {
         return Err(Problem::not_found(format!("this instance works on Kafka: consume the topic {topic}")));
     };
-    let wait = Duration::from_millis(from.wait_ms.unwrap_or(0)).min(LONGEST_WAIT);
-    let (offset, limit) = (Offset(from.offset.unwrap_or(0).max(0)), from.limit.unwrap_or(100).clamp(1, PAGE));
+    let (offset, limit, wait) = (from.offset(), from.limit(100, PAGE), from.wait(LONGEST_WAIT));
     let _room = http.waiting.room(wait)?;
     let codec = http.codec.clone();
     let read = move || {

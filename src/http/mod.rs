@@ -21,6 +21,7 @@ mod enforcement;
 mod guard;
 mod health;
 pub mod letters;
+mod page;
 mod post;
 mod server;
 pub mod topics;

@@ -13,10 +13,11 @@ use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Problem;
+use super::page::From;
 use super::server::Http;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::topics::Topics;
-use crate::log::{Offset, Record, Topic};
+use crate::log::{Record, Topic};
 use crate::time::WallTime;
 
 /// Longest wait of one request.
@@ -25,15 +26,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const PAGE: usize = 1_000;
 /// Most bytes of one answer, before hex doubles them.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
-
-/// From where, how many, how long.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct From {
-    offset: Option<i64>,
-    limit: Option<usize>,
-    wait_ms: Option<u64>,
-}
 
 /// A record on the way to the command line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,8 +88,7 @@ pub async fn read(
 ) -> Result<Json<Page>, Problem> {
     let (Path((topic, partition)), Query(from)) = (place?, from?);
     let (topic, log) = open(&http, &topic)?;
-    let wait = Duration::from_millis(from.wait_ms.unwrap_or(0)).min(LONGEST_WAIT);
-    let (offset, limit) = (Offset(from.offset.unwrap_or(0).max(0)), from.limit.unwrap_or(PAGE).clamp(1, PAGE));
+    let (offset, limit, wait) = (from.offset(), from.limit(PAGE, PAGE), from.wait(LONGEST_WAIT));
     let _room = http.waiting.room(wait)?;
     let read =
         move || log.read(&topic, partition, offset, limit, PAGE_BYTES, wait).map_err(|e| Problem::bad(e.to_string()));
