@@ -16,8 +16,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::answer::Problem;
 use super::server::Http;
 
-/// Longest that a request may take, its body included: twice the longest wait of a poll, and some room.
-const WITHIN: Duration = Duration::from_secs(150);
 /// Requests that may wait for a record at once. Each holds a thread that appends need, too.
 const WAITING: usize = 64;
 
@@ -43,12 +41,12 @@ pub(super) async fn let_in(State(http): State<Arc<Http>>, request: Request, next
     }
 }
 
-/// Gives up on a client that doesn't get on with it.
-pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(WITHIN, next.run(request)).await {
+/// Gives up on a client that doesn't get on with its body, and on whatever else takes longer.
+pub(super) async fn in_time(State(within): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let message = format!("the request took longer than {} s", WITHIN.as_secs());
+            let message = format!("the request took longer than {} s", within.as_secs());
             Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message).into_response()
         }
     }

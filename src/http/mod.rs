@@ -17,6 +17,7 @@
 mod actions;
 mod answer;
 mod cases;
+mod connections;
 mod enforcement;
 mod guard;
 mod health;
@@ -24,6 +25,8 @@ pub mod letters;
 mod page;
 mod post;
 mod server;
+#[cfg(test)]
+mod slow_clients;
 pub mod topics;
 
 pub use guard::Waiting;

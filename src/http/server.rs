@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -11,6 +12,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use super::answer::Problem;
+use super::connections::{self, Patience};
 use super::guard::{self, Waiting};
 use super::{actions, cases, enforcement, health, letters, post as posts, topics};
 use crate::clock::Clock;
@@ -80,11 +82,12 @@ pub async fn serve(
     listener: std::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), HttpError> {
-    axum::serve(TcpListener::from_std(listener)?, router(http)).with_graceful_shutdown(stop).await?;
+    let patience = Patience::default();
+    connections::serve(TcpListener::from_std(listener)?, router(http, patience.request), patience, stop).await;
     Ok(())
 }
 
-fn router(http: Arc<Http>) -> Router {
+fn router(http: Arc<Http>, within: Duration) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(health::metrics))
         .route("/v1/detections/{source}", post(posts::detections))
@@ -106,6 +109,6 @@ fn router(http: Arc<Http>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "no such method for this path; see the README, HTTP")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(middleware::from_fn(guard::in_time))
+        .layer(middleware::from_fn_with_state(within, guard::in_time))
         .with_state(http)
 }
