@@ -9,6 +9,7 @@ use prometheus::{
 };
 use smol_str::SmolStr;
 
+use super::observation::SlaTarget;
 use crate::policy::Policy;
 
 /// A risk class or path that the policy in force doesn't have: of a case that began under another one.
@@ -67,11 +68,11 @@ pub(super) fn path(word: &str) -> &str {
 /// within a target is exact and no interpolation.
 pub(super) fn buckets(policy: &Policy) -> Vec<f64> {
     let targets = policy.risk.iter().flat_map(|class| {
-        let sla = &class.sla;
-        [sla.acknowledge, sla.contain, sla.remediate, sla.verify].into_iter().flatten()
+        let calendar = policy.calendar(Some(class));
+        SlaTarget::ALL.iter().filter_map(|target| class.sla.term(*target)).map(|term| calendar.about(term))
     });
     // Whole seconds: a target is at least one.
-    let targets = targets.map(|term| u64::try_from(term.about().as_millis() / 1_000).unwrap_or(0).max(1));
+    let targets = targets.map(|about| u64::try_from(about.as_millis() / 1_000).unwrap_or(0).max(1));
     let all: BTreeSet<u64> = SECONDS.iter().copied().chain(targets).collect();
     all.into_iter().map(|seconds| seconds as f64).collect()
 }

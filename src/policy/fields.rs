@@ -218,12 +218,14 @@ pub(crate) fn some_span(node: &Node, problems: &mut Problems) -> Option<Span> {
     Some(span)
 }
 
-/// A length of time, or business days.
+/// A length of time, or one that a calendar counts.
 pub(crate) fn term(node: &Node, problems: &mut Problems) -> Option<Term> {
-    let text = text(node, "a length of time, such as 15m, or `10 business days`", problems)?;
+    let text = text(node, "a length of time, such as 15m, `4 business hours` or `10 business days`", problems)?;
     Term::parse(text)
         .map_err(|error| {
-            problems.error(&node.at, "bad-time", error.to_string()).help("or `10 business days`");
+            problems
+                .error(&node.at, "bad-time", error.to_string())
+                .help("or `4 business hours`, `10 business days`, `2 maintenance windows`");
         })
         .ok()
 }

@@ -9,9 +9,10 @@ use crate::finding::{Attr, Finding, Status};
 use crate::time::{Span, WallTime};
 use crate::wire::{GuardKind, Target};
 
+use super::clocks::{EscalationStep, RiskClass};
 use super::model::{
-    ActionRule, ApprovalRule, BreakerRule, BudgetRule, BudgetScope, Counts, EscalationStep, Grouping, Playbook, Policy,
-    Protect, RiskClass, SourceRule, SuppressRule, TargetSpec,
+    ActionRule, ApprovalRule, BreakerRule, BudgetRule, BudgetScope, Counts, Grouping, Playbook, Policy, Protect,
+    SourceRule, SuppressRule, TargetSpec,
 };
 
 /// Source of what this program says itself.

@@ -5,7 +5,8 @@
 //! | `model.rs` | a compiled policy's types |
 //! | `lookup.rs` | what it says of one finding |
 //! | `predicate.rs`, `glob.rs`, `index.rs` | matching |
-//! | `term.rs` | lengths of time |
+//! | `term.rs`, `calendar.rs`, `zone.rs` | lengths of time, and what they mean where people work in hours |
+//! | `clocks.rs` | targets, warnings, escalation steps |
 //! | `catalog/` | people, teams, and what belongs to whom |
 //! | `rules.rs` | policy and catalog together |
 //! | `files.rs` | reading them from disk |
@@ -15,7 +16,9 @@
 //! | `lint/` | what is probably not meant |
 //! | `report.rs` | errors with file:line:column |
 
+pub mod calendar;
 pub mod catalog;
+mod clocks;
 mod compile;
 mod fields;
 pub mod files;
@@ -30,15 +33,17 @@ pub mod report;
 mod rules;
 mod source;
 pub mod term;
+mod zone;
 
+pub use calendar::Calendar;
 pub use catalog::Catalog;
+pub use clocks::{EscalationStep, RiskClass, Sla, Warn};
 pub use compile::{Compiled, compile};
 pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
-    Act, ActionRule, ApprovalRule, AtEnd, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,
-    EscalationStep, GroupRule, Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path,
-    Playbook, Policy, Problem, Protect, Recipient, Reopen, RiskClass, Signs, Sla, SourceRule, SuppressRule, TargetSpec,
-    Verify,
+    Act, ActionRule, ApprovalRule, AtEnd, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts, GroupRule,
+    Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path, Playbook, Policy, Problem,
+    Protect, Recipient, Reopen, Signs, SourceRule, SuppressRule, TargetSpec, Verify,
 };
 pub use predicate::{Predicate, Truth};
 pub use report::{Diagnostic, Level, Report, Warning};

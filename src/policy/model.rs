@@ -13,10 +13,11 @@ use crate::facts::Field;
 use crate::finding::vocabulary;
 use crate::time::{Span, WallTime};
 
+use super::calendar::Calendar;
+use super::clocks::{EscalationStep, RiskClass};
 use super::glob::Glob;
 use super::index::Index;
 use super::predicate::Predicate;
-use super::term::Term;
 
 pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect, SourceRule};
 pub use reopen::{Problem, Reopen};
@@ -49,6 +50,9 @@ vocabulary! {
     }
 }
 
+/// Name of the calendar that counts where none is named.
+pub const DEFAULT_CALENDAR: SmolStr = SmolStr::new_static("default");
+
 /// One compiled policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -64,6 +68,8 @@ pub struct Policy {
     pub group: Vec<GroupRule>,
     /// Where owners are looked for.
     pub owners: OwnerOrder,
+    /// When people work and when changes may be made, by name; `default` is always there.
+    pub calendars: BTreeMap<SmolStr, Calendar>,
     /// Targets by risk; first match.
     pub risk: Vec<RiskClass>,
     /// Who is told when a target is missed.
@@ -172,32 +178,6 @@ pub struct OwnerOrder {
     pub stale_after: Span,
 }
 
-/// Targets, each counted from detection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sla {
-    /// Somebody has looked at it.
-    pub acknowledge: Option<Term>,
-    /// The exposure is contained.
-    pub contain: Option<Term>,
-    /// The cause is repaired.
-    pub remediate: Option<Term>,
-    /// The repair is verified.
-    pub verify: Option<Term>,
-}
-
-/// One risk class.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RiskClass {
-    /// Name.
-    pub id: SmolStr,
-    /// Which findings.
-    pub matcher: Predicate,
-    /// Targets.
-    pub sla: Sla,
-    /// Escalation that starts at a missed target.
-    pub escalate: Option<SmolStr>,
-}
-
 /// Somebody to ask or tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
@@ -211,15 +191,6 @@ pub enum Recipient {
     OwnerApprover,
     /// `team/…` or `person/…`
     Named(SmolStr),
-}
-
-/// One step of an escalation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EscalationStep {
-    /// How long after the escalation began.
-    pub after: Span,
-    /// Who is told.
-    pub tell: Recipient,
 }
 
 vocabulary! {
@@ -247,6 +218,8 @@ pub struct ApprovalRule {
     pub expires: Span,
     /// Who is told then.
     pub if_silent: Option<Recipient>,
+    /// Who is asked where nobody of `ask` is there.
+    pub if_nobody: Option<Recipient>,
     /// What a no means.
     pub if_rejected: IfRejected,
 }
@@ -430,6 +403,7 @@ impl Policy {
             suppress: Vec::new(),
             group: Vec::new(),
             owners: OwnerOrder { order: Vec::new(), fallback: None, stale_after: Span::days(30) },
+            calendars: BTreeMap::from([(DEFAULT_CALENDAR, Calendar::default())]),
             risk: Vec::new(),
             escalation: BTreeMap::new(),
             approvals: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! Lengths of time as a policy writes them: `15m`, `1h 30m`, `10 business days`, and dates.
+//! Lengths of time as a policy writes them: `15m`, `1h 30m`, `4 business hours`, `10 business days`, and dates.
 //!
 //! Not for clocks: a term is applied to a time that the caller has.
 
@@ -9,74 +9,60 @@ use crate::time::{Span, WallTime};
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 /// Most days that any term may have: ten years. Longer is a slip of the pen.
-const MOST_DAYS: i64 = 3_653;
+pub(super) const MOST_DAYS: i64 = 3_653;
+/// Most maintenance windows of a term: two a week for ten years.
+const MOST_WINDOWS: u32 = 1_000;
 
-/// A length of time until a target.
+/// A length of time until a target. What the words of a calendar mean, the calendar says: [`super::Calendar::due`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
     /// So many hours and minutes of the clock.
     Span(Span),
-    /// So many days from Monday to Friday, UTC.
+    /// So many hours while the calendar is open.
+    BusinessHours(u32),
+    /// So many days on which the calendar is open.
     BusinessDays(u32),
+    /// Until so many maintenance windows of the calendar are over.
+    Windows(u32),
 }
 
 impl Term {
     /// From its text.
     pub fn parse(text: &str) -> Result<Self, NotATerm> {
         let text = text.trim();
-        let business = text.strip_suffix("business days").or_else(|| text.strip_suffix("business day"));
-        let Some(number) = business else { return parse_span(text).map(Self::Span) };
-        match number.trim().parse::<u32>() {
-            Ok(days) if i64::from(days) <= MOST_DAYS => Ok(Self::BusinessDays(days)),
-            _ => Err(NotATerm { found: text.chars().take(64).collect() }),
-        }
-    }
-
-    /// When the term is over that began at `from`.
-    ///
-    /// Business days keep the time of day; a term that begins on a weekend begins on Monday 00:00 UTC.
-    pub fn due(self, from: WallTime) -> WallTime {
-        let left = match self {
-            Self::Span(span) => return from.plus(span),
-            Self::BusinessDays(days) => i64::from(days),
-        };
-        let mut day = from.as_millis().div_euclid(DAY);
-        let mut clock = from.as_millis().rem_euclid(DAY);
-        while weekday(day) > 4 {
-            day += 1;
-            clock = 0;
-        }
-        // Whole weeks at once, the rest day by day.
-        day = day.saturating_add(left / 5 * 7);
-        for _ in 0..left % 5 {
-            day += 1;
-            while weekday(day) > 4 {
-                day += 1;
+        let fail = || NotATerm { found: text.chars().take(64).collect() };
+        type Make = fn(u32) -> Term;
+        let most_days = u32::try_from(MOST_DAYS).unwrap_or(u32::MAX);
+        let words: [(&str, Make, u32); 3] = [
+            ("business hour", Self::BusinessHours, most_days.saturating_mul(24)),
+            ("business day", Self::BusinessDays, most_days),
+            ("maintenance window", Self::Windows, MOST_WINDOWS),
+        ];
+        let one = text.strip_suffix('s').filter(|_| text.contains(' ')).unwrap_or(text);
+        for (word, make, most) in words {
+            if let Some(number) = one.strip_suffix(word) {
+                return number.trim().parse().ok().filter(|n| *n <= most).map(make).ok_or_else(fail);
             }
         }
-        WallTime::from_millis(day.saturating_mul(DAY).saturating_add(clock))
+        parse_span(text).map(Self::Span)
     }
 
-    /// About how long it is, to compare terms with each other: a business day is 7/5 of a day.
-    pub fn about(self) -> Span {
-        match self {
-            Self::Span(span) => span,
-            Self::BusinessDays(days) => Span::days(i64::from(days)).times(7, 5),
-        }
+    /// Whether a calendar has to say how long it is.
+    pub const fn needs_calendar(self) -> bool {
+        !matches!(self, Self::Span(_))
     }
-}
-
-/// 0 = Monday … 6 = Sunday; 1970-01-01 was a Thursday.
-fn weekday(day: i64) -> i64 {
-    (day + 3).rem_euclid(7)
 }
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Span(span) => span.fmt(f),
+            Self::BusinessHours(1) => f.write_str("1 business hour"),
+            Self::BusinessHours(hours) => write!(f, "{hours} business hours"),
             Self::BusinessDays(1) => f.write_str("1 business day"),
             Self::BusinessDays(days) => write!(f, "{days} business days"),
+            Self::Windows(1) => f.write_str("1 maintenance window"),
+            Self::Windows(count) => write!(f, "{count} maintenance windows"),
         }
     }
 }
@@ -148,14 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn business_days_skip_weekends() {
-        let friday = at("2026-11-20T15:00:00Z");
-        assert_eq!(Term::BusinessDays(1).due(friday), at("2026-11-23T15:00:00Z"));
-        assert_eq!(Term::BusinessDays(10).due(friday), at("2026-12-04T15:00:00Z"));
-        assert_eq!(Term::BusinessDays(1).due(at("2026-11-21T15:00:00Z")), at("2026-11-24T00:00:00Z"));
-        assert_eq!(Term::BusinessDays(0).due(friday), friday);
-        assert_eq!(Term::parse("10 business days"), Ok(Term::BusinessDays(10)));
-        assert!(Term::parse("ten business days").is_err());
+    fn a_term_is_read_as_it_is_written() {
+        for text in ["1h 30m", "1 business hour", "4 business hours", "10 business days", "2 maintenance windows"] {
+            assert_eq!(Term::parse(text).map(|term| term.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!(Term::parse("30s"), Ok(Term::Span(Span::seconds(30))));
+        for bad in
+            ["ten business days", "business days", "-1 business days", "9999 business days", "1.5 business hours"]
+        {
+            assert!(Term::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

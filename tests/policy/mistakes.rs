@@ -41,6 +41,71 @@ const MISTAKES: &[(&str, &str)] = &[
         "policy.yaml:4:47: error: remediate (1h) ends before acknowledge (1d)",
     ),
     (
+        "risk:\n  - {id: a, sla: {acknowledge: 4 busines hours}, escalate: page}\nescalation: {page: [{after: 0m, tell: owner}]}",
+        "policy.yaml:4:32: error: `4 busines hours` is not a length of time",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {acknowledge: 4h}, warn: 100%}",
+        "policy.yaml:4:43: error: found `100%`; expected a share of the time, such as 80%",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {acknowledge: 4h}, calendar: ofice}\ncalendars: {office: {open: {mon-fri: 09:00-17:00}}}",
+        "policy.yaml:4:47: error: calendar `ofice` is not defined; did you mean `office`?",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {remediate: 1 maintenance window}, calendar: office}\ncalendars: {office: {open: {mon-fri: 09:00-17:00}}}",
+        "policy.yaml:4:30: error: calendar `office` has no maintenance windows",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {remediate: 3 business days}, calendar: nights}\ncalendars: {nights: {maintenance: [{day: sat, from: 22:00, for: 4h}]}}",
+        "policy.yaml:4:30: error: calendar `nights` has no working hours",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {acknowledge: 20d, remediate: 2 business hours}, calendar: office}\ncalendars: {office: {open: {mon: 09:00-10:00}}}",
+        "policy.yaml:4:48: error: remediate (2 business hours) ends before acknowledge (20d)",
+    ),
+    (
+        "risk:\n  - {id: a, sla: {remediate: 900 business hours}, calendar: office}\ncalendars: {office: {open: {mon: 09:00-10:00}}}",
+        "policy.yaml:4:30: error: 900 business hours take about 6300d in calendar `office`; at most ten years",
+    ),
+    (
+        "calendars: {office: {zone: Europe/Berlin}}",
+        "policy.yaml:3:13: error: calendar `office` is never open and has no maintenance windows",
+    ),
+    (
+        "calendars: {office: {zone: Europe/Atlantis, open: {mon-fri: 09:00-17:00}}}",
+        "policy.yaml:3:28: error: `Europe/Atlantis` is no time zone",
+    ),
+    ("calendars: {office: {open: {mon-fr: 09:00-17:00}}}", "policy.yaml:3:29: error: `mon-fr` is no day of the week"),
+    (
+        "calendars: {office: {open: {fri: 22:00-06:00}}}",
+        "policy.yaml:3:34: error: `22:00-06:00` ends before it begins; hours over midnight are two",
+    ),
+    (
+        "calendars: {office: {open: {mon-fri: 09:00-17:00, fri: 09:00-12:00}}}",
+        "policy.yaml:3:51: error: working hours of `fri` overlap, or stand twice",
+    ),
+    (
+        "calendars: {office: {open: {mon: 09:00-17:00}, holidays: [2026-02-30]}}",
+        "policy.yaml:3:59: error: found `2026-02-30`; expected a date",
+    ),
+    (
+        "calendars: {office: {open: {mon: 09:00-17:00}, holidays: [2026-02-01 to 2027-12-31]}}",
+        "policy.yaml:3:59: error: `2026-02-01 to 2027-12-31` is no run of at most 366 days",
+    ),
+    (
+        "calendars: {office: {maintenance: [{day: every sat, from: 22:00, for: 4h}]}}",
+        "policy.yaml:3:42: error: found `every sat`; expected a day such as sat, first sun, last wed or 2026-08-01",
+    ),
+    (
+        "calendars: {office: {maintenance: [{day: sat, from: 25:00, for: 4h}]}}",
+        "policy.yaml:3:53: error: found `25:00`; expected a time of day, such as 22:00",
+    ),
+    (
+        "calendars: {office: {maintenance: [{day: sat, from: 22:00, for: 8d}]}}",
+        "policy.yaml:3:65: error: a maintenance window of 8d; at most 7d",
+    ),
+    (
         "actions: {shut: {by: bot, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, contain: {do: shut, lease: 1h}}",
         "policy.yaml:5:27: error: `a` contains by `shut`, and nothing takes it back; a containment ends: give the action an `undo`",
     ),
@@ -232,6 +297,32 @@ budgets:
         "unused",
     ];
     assert_eq!(codes, expected, "{report}");
+}
+
+/// For whoever can be reached from outside the clock must not stop; that only what no earlier class takes is meant.
+#[test]
+fn a_calendar_for_exposed_findings_is_a_warning() {
+    let warned = |risk: &str| {
+        let calendars = "calendars: {office: {open: {mon-fri: 09:00-17:00}}}";
+        let escalation = "escalation: {remind: [{after: 1 business day, tell: owner}]}";
+        let report = report(&format!("{HEAD}{calendars}\n{escalation}\nrisk:\n{risk}\n"));
+        assert!(!report.has_errors(), "{report}");
+        report.diagnostics.iter().filter(|d| d.code == "clock-stops").count()
+    };
+    let all = "  - {id: all, calendar: office, sla: {remediate: 3 business days}, escalate: remind}";
+    assert_eq!(warned(all), 1);
+    assert_eq!(warned("  - {id: all, calendar: office, sla: {remediate: 3d}, escalate: remind}"), 0);
+    let exposed = "exposure: [internet_facing, privilege_bearing, pipeline_adjacent]";
+    let first = format!("  - {{id: exposed, match: {{{exposed}}}, sla: {{remediate: 3d}}, escalate: remind}}\n");
+    assert_eq!(warned(&format!("{first}{all}")), 0);
+    // One way is missing, or only the severe ones are taken.
+    assert_eq!(warned(&format!("{}{all}", first.replace(", pipeline_adjacent", ""))), 1);
+    assert_eq!(warned(&format!("{}{all}", first.replace("match: {", "match: {severity: high, "))), 1);
+    let apart = all.replace("id: all", "id: inside, match: {exposure: none}");
+    assert_eq!(warned(&apart), 0);
+    let split = all.replace("id: all", "id: split, match: {any: [{severity: low}, {exposure: none}]}");
+    assert_eq!(warned(&split), 1);
+    assert_eq!(warned(&format!("{first}{split}")), 0);
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(super) fn approvals(node: &Node, draft: &mut Draft, problems: &mut Problems)
         let expires = fields.need("expires", problems).and_then(|node| some_span(node, problems));
         let silent_node = fields.get("if_silent");
         let if_silent = silent_node.and_then(|node| recipient(node, draft, problems));
+        let if_nobody = fields.get("if_nobody").and_then(|node| recipient(node, draft, problems));
         let if_rejected = fields.get("if_rejected").map_or(Some(IfRejected::Ticket), |node| {
             word(node, "answer to a no", IfRejected::ALL, IfRejected::as_str, problems)
         });
@@ -73,7 +74,7 @@ pub(super) fn approvals(node: &Node, draft: &mut Draft, problems: &mut Problems)
         };
         draft.approvals.insert(id.clone(), places);
         if let (Some(need), Some(expires), Some(if_rejected)) = (need, expires, if_rejected) {
-            let rule = ApprovalRule { id: id.clone(), ask, need, remind, expires, if_silent, if_rejected };
+            let rule = ApprovalRule { id: id.clone(), ask, need, remind, expires, if_silent, if_nobody, if_rejected };
             draft.policy.approvals.insert(id, rule);
         }
     }

@@ -7,15 +7,18 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use crate::metrics::SlaTarget;
 use crate::policy::fields::Problems;
 use crate::policy::model::Policy;
 use crate::policy::report::Place;
+use crate::policy::term::Term;
 
 /// A kind of named thing. Names are unique within a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Named {
     Suppress,
     Group,
+    Calendar,
     Risk,
     Escalation,
     Approval,
@@ -30,6 +33,7 @@ impl fmt::Display for Named {
         f.write_str(match self {
             Self::Suppress => "suppression",
             Self::Group => "group rule",
+            Self::Calendar => "calendar",
             Self::Risk => "risk class",
             Self::Escalation => "escalation",
             Self::Approval => "approval",
@@ -58,6 +62,16 @@ pub(crate) struct PlaybookPlaces {
     pub verify_by: Option<Place>,
 }
 
+/// Places of one risk class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClassPlaces {
+    /// Targets in their order.
+    pub targets: Vec<(SlaTarget, Term, Place)>,
+    /// Other terms.
+    pub others: Vec<(Term, Place)>,
+    pub calendar: Option<Place>,
+}
+
 /// Places of one approval.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApprovalPlaces {
@@ -81,6 +95,7 @@ pub(crate) struct Draft {
     /// Places of the rules, by kind, in the policy's order.
     pub rules: BTreeMap<Named, Vec<Place>>,
     pub playbooks: Vec<PlaybookPlaces>,
+    pub classes: Vec<ClassPlaces>,
     pub approvals: BTreeMap<SmolStr, ApprovalPlaces>,
     /// Place of an action's `undo`.
     pub undos: BTreeMap<SmolStr, Place>,
@@ -97,6 +112,7 @@ impl Draft {
             used: Vec::new(),
             rules: BTreeMap::new(),
             playbooks: Vec::new(),
+            classes: Vec::new(),
             approvals: BTreeMap::new(),
             undos: BTreeMap::new(),
             recipients: Vec::new(),

@@ -13,7 +13,7 @@ use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
 use super::draft::{Draft, Named, NamedRecipient};
-use super::{acting, refused, rules};
+use super::{acting, calendars, clocks, refused, rules};
 
 /// The language that these files are written in.
 const LANGUAGE: &str = "shutter/1";
@@ -74,6 +74,7 @@ pub fn compile(sources: Sources) -> Compiled {
             }
         }
         whole(&mut draft, &mut problems);
+        clocks::settled(&draft, &mut problems);
         lint::lint(&draft, &mut problems);
     }
     let named = |kind: Named| -> Places {
@@ -129,11 +130,12 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 13] = [
+    let lists: [(&'static str, Reader); 14] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
-        ("risk", rules::risk),
-        ("escalation", rules::escalation),
+        ("calendars", calendars::calendars),
+        ("risk", clocks::risk),
+        ("escalation", clocks::escalation),
         ("approvals", acting::approvals),
         ("actions", acting::actions),
         ("playbooks", acting::playbooks),

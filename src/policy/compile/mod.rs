@@ -5,11 +5,14 @@
 //! | `file.rs` | the sections of a file |
 //! | `matching.rs` | `match` |
 //! | `rules.rs` | what sorts and limits |
+//! | `clocks.rs`, `calendars.rs` | how long anything may take |
 //! | `acting.rs`, `contain.rs`, `target.rs` | what is done |
 //! | `refused.rs` | what this version doesn't run |
 //! | `draft.rs` | the rules with their places, for the lints |
 
 mod acting;
+pub(in crate::policy) mod calendars;
+mod clocks;
 mod contain;
 pub(super) mod draft;
 mod file;

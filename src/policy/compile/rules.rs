@@ -1,16 +1,16 @@
-//! Reads what sorts and limits: suppress, group, owners, risk, escalation, budgets, protect, reopen.
+//! Reads what sorts and limits: suppress, group, owners, budgets, protect, reopen.
 
 use smol_str::SmolStr;
 
 use crate::facts::Field;
 use crate::limits;
 use crate::policy::fields::{
-    Fields, Problems, count, entries, is_name, items, name, one_of, one_or_more, some_span, span, term, text, word,
+    Fields, Problems, count, is_name, items, name, one_of, one_or_more, some_span, text, word,
 };
 use crate::policy::glob::Glob;
 use crate::policy::model::{
-    BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, EscalationStep, GroupRule, OwnerStep, Problem, Protect,
-    Recipient, Reopen, RiskClass, Sla, SourceRule, SuppressRule,
+    BreakerRule, BudgetRule, BudgetScope, Ceiling, Counts, GroupRule, OwnerStep, Problem, Protect, Recipient, Reopen,
+    SourceRule, SuppressRule,
 };
 use crate::policy::node::Node;
 use crate::policy::predicate::Predicate;
@@ -139,87 +139,6 @@ pub(super) fn owners(node: &Node, draft: &mut Draft, problems: &mut Problems) {
         draft.policy.owners.stale_after = age;
     }
     fields.finish(problems);
-}
-
-/// `risk:`
-pub(super) fn risk(node: &Node, draft: &mut Draft, problems: &mut Problems) {
-    for item in items(node, "risk classes", problems) {
-        let Some(mut fields) = Fields::of(item, "a risk class", problems) else { continue };
-        let id = fields.need("id", problems).and_then(|node| name(node, "a name", problems));
-        let matcher = predicate(fields.get("match"), problems);
-        let sla = fields.need("sla", problems).map(|node| sla(node, problems)).unwrap_or_default();
-        let escalate = fields.get("escalate").and_then(|node| {
-            let escalation = name(node, "the name of an escalation", problems)?;
-            draft.uses(Named::Escalation, &escalation, &node.at);
-            Some(escalation)
-        });
-        let at = fields.value_at("id").clone();
-        fields.finish(problems);
-        if let (Some(id), Some(matcher)) = (id, matcher) {
-            draft.define(Named::Risk, &id, &at, problems);
-            draft.rule(Named::Risk, &at);
-            draft.policy.risk.push(RiskClass { id, matcher, sla, escalate });
-        }
-    }
-}
-
-fn sla(node: &Node, problems: &mut Problems) -> Sla {
-    let Some(mut fields) = Fields::of(node, "sla", problems) else { return Sla::default() };
-    let mut target = |key| {
-        let node = fields.get(key)?;
-        term(node, problems).map(|term| (term, &node.at))
-    };
-    let targets = [
-        ("acknowledge", target("acknowledge")),
-        ("contain", target("contain")),
-        ("remediate", target("remediate")),
-        ("verify", target("verify")),
-    ];
-    fields.finish(problems);
-    let said: Vec<_> = targets.iter().filter_map(|(name, found)| found.map(|(term, at)| (name, term, at))).collect();
-    for (earlier, later) in said.iter().zip(said.iter().skip(1)) {
-        if earlier.1.about() > later.1.about() {
-            let message = format!("{} ({}) ends before {} ({})", later.0, later.1, earlier.0, earlier.1);
-            problems
-                .error(later.2, "bad-time", message)
-                .help("all targets count from detection: acknowledge ≤ contain ≤ remediate ≤ verify");
-        }
-    }
-    let [acknowledge, contain, remediate, verify] = targets.map(|(_, found)| found.map(|(term, _)| term));
-    Sla { acknowledge, contain, remediate, verify }
-}
-
-/// `escalation:`
-pub(super) fn escalation(node: &Node, draft: &mut Draft, problems: &mut Problems) {
-    for (key, node) in entries(node, "escalations", problems) {
-        if !is_name(&key.name, &key.at, problems) {
-            continue;
-        }
-        let mut steps: Vec<EscalationStep> = Vec::new();
-        let list = items(node, "steps", problems);
-        for item in list {
-            let Some(mut fields) = Fields::of(item, "a step", problems) else { continue };
-            let after = fields.need("after", problems).and_then(|node| span(node, problems));
-            let tell = fields.need("tell", problems).and_then(|node| recipient(node, draft, problems));
-            let at = fields.at;
-            fields.finish(problems);
-            let (Some(after), Some(tell)) = (after, tell) else { continue };
-            if let Some(last) = steps.last().filter(|last| last.after > after) {
-                let message = format!("a step after {after} stands behind one after {}", last.after);
-                problems.error(at, "bad-time", message).help("put the steps in their order");
-            }
-            if steps.iter().any(|step| step.tell == tell) {
-                problems.warning(at, "told-twice", "the same recipient is told twice in one escalation");
-            }
-            steps.push(EscalationStep { after, tell });
-        }
-        if list.is_empty() {
-            problems.error(&key.at, "empty", format!("escalation `{}` has no steps", key.name));
-        }
-        let id = SmolStr::from(&key.name);
-        draft.define(Named::Escalation, &id, &key.at, problems);
-        draft.policy.escalation.insert(id, steps);
-    }
 }
 
 /// `owner`, `owner.backup`, `team/…` …

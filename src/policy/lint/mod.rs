@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `references.rs` | names that nothing has, definitions that nothing uses, cycles |
 //! | `safety.rs` | acting without a way back, without asking, without looking |
+//! | `clocks.rs` | clocks that stand still where they must not |
 //! | `shadow.rs` | rules that earlier ones leave nothing to |
 //! | `outside.rs` | what only the catalog and the clock can tell |
 //! | `logic.rs` | which predicate follows from which |
 
+mod clocks;
 mod logic;
 pub(super) mod outside;
 mod references;
@@ -34,5 +36,6 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     references::unused(draft, problems);
     safety::playbooks(draft, problems);
     safety::targets(draft, problems);
+    clocks::exposed(draft, problems);
     shadow::shadowed(draft, problems);
 }

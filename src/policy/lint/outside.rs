@@ -17,11 +17,13 @@ impl Compiled {
     pub fn check_catalog(&mut self, catalog: &Catalog) {
         let mut problems = Problems::default();
         for (name, at) in &self.recipients {
-            let known = match name.split_once('/') {
-                Some(("team", team)) => catalog.teams.contains_key(team),
-                _ => catalog.person(name).is_some(),
-            };
-            if known {
+            if let Some(now) = catalog.renamed.get(name) {
+                problems
+                    .warning(at, "renamed", format!("`{name}` is `{now}` now"))
+                    .help(format!("write `{now}`; the old name works as long as the catalog has it"));
+                continue;
+            }
+            if catalog.team(name).is_some() || catalog.person(name).is_some() {
                 continue;
             }
             let names: Vec<String> = (catalog.teams.keys().map(|id| format!("team/{id}")))
@@ -36,7 +38,7 @@ impl Compiled {
             let mut all_named = true;
             for who in &approval.ask {
                 match who {
-                    Recipient::Named(name) => match name.strip_prefix("team/").and_then(|id| catalog.teams.get(id)) {
+                    Recipient::Named(name) => match catalog.team(name) {
                         Some(team) => people.extend(team.members.iter().cloned()),
                         None => people.extend(catalog.person(name).map(|person| person.id.clone())),
                     },

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use crate::nearest::nearest;
 use crate::policy::compile::draft::{Draft, Named};
 use crate::policy::fields::{Problems, one_of};
-use crate::policy::model::{Counts, Recipient};
+use crate::policy::model::{Counts, DEFAULT_CALENDAR, Recipient};
 use crate::policy::report::{Level, Place};
 
 /// Names that nothing has.
@@ -56,6 +56,11 @@ pub(super) fn cycles(draft: &Draft, problems: &mut Problems) {
             // Beside others who are asked, being told again on expiry is at least somebody's duty.
             let level = if approval.ask.len() == 1 { Level::Error } else { Level::Warning };
             problems.note(level, &at, "cycle", message).help("`if_silent` names somebody whom `ask` doesn't");
+        }
+        if approval.if_nobody.as_ref().is_some_and(|nobody| approval.ask.contains(nobody)) {
+            let at = defined(draft, Named::Approval, id);
+            let message = format!("`if_nobody` of `{id}` names somebody whom it asks anyhow");
+            problems.warning(&at, "never", message).help("name somebody else: it is for when nobody of `ask` is there");
         }
         let people: Option<BTreeSet<&SmolStr>> = approval
             .ask
@@ -107,7 +112,10 @@ pub(super) fn unused(draft: &Draft, problems: &mut Problems) {
     for (named, name) in draft.defined.keys() {
         let used = match named {
             Named::Action => happening.contains(name),
-            Named::Approval | Named::Escalation => draft.used.iter().any(|u| u.named == *named && u.name == *name),
+            Named::Calendar if *name == DEFAULT_CALENDAR => true,
+            Named::Approval | Named::Escalation | Named::Calendar => {
+                draft.used.iter().any(|u| u.named == *named && u.name == *name)
+            }
             _ => continue,
         };
         if !used {
