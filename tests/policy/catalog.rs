@@ -2,6 +2,7 @@
 
 use shutter::facts::{Context, Facts};
 use shutter::finding::{Attr, Class, Exposure, ExposureKind};
+use shutter::policy::catalog::Shifts;
 use shutter::policy::{Catalog, OwnerOrder, OwnerStep, Recipient};
 use shutter::time::{Span, WallTime};
 
@@ -159,6 +160,34 @@ fn mistakes_in_a_catalog_have_places() {
         ("resources: [{match: {}}]", "c.yaml:2:21: error: a resource entry for everything"),
         ("people:\n  a: {manager: b}", "c.yaml:3:16: error: `b` is neither a person nor a team of this catalog"),
         ("teams:\n  a: {members: [b]}", "c.yaml:3:17: error: `b` is no person of this catalog"),
+        (
+            "people:\n  a: {away: 2026-07-17 to 2026-07-06}",
+            "c.yaml:3:13: error: `2026-07-17 to 2026-07-06` ends before it begins",
+        ),
+        (
+            "people:\n  a: {away: [July]}",
+            "c.yaml:3:14: error: found `July`; expected days such as 2026-07-06 to 2026-07-17",
+        ),
+        ("people:\n  a: {deputy: b}", "c.yaml:3:15: error: `b` is neither a person nor a team of this catalog"),
+        ("people:\n  a: {zone: Berlin}", "c.yaml:3:13: error: `Berlin` is no time zone"),
+        (
+            "teams:\n  a: {rotation: {members: [b], every: 1 fortnight, from: 2026-06-29}}\npeople: {b: {}}",
+            "c.yaml:3:39: error: `1 fortnight` is not a length of time",
+        ),
+        (
+            "teams:\n  a: {rotation: {members: [b], every: 1 week, from: monday}}\npeople: {b: {}}",
+            "c.yaml:3:53: error: found `monday`; expected a day, such as 2026-06-29 or 2026-06-29 09:00",
+        ),
+        (
+            "teams:\n  a: {rotation: {members: [], every: 1 week, from: 2026-06-29}}",
+            "c.yaml:3:17: error: a rotation of 0",
+        ),
+        (
+            "teams:\n  a: {members: [b]}\npeople: {b: {}}\nrenamed: {a: b}",
+            "c.yaml:5:11: error: `team/a` is renamed, and still stands in this catalog",
+        ),
+        ("renamed: {a: b}", "c.yaml:2:14: error: `b` is neither a person nor a team of this catalog"),
+        ("renamed: {a: b, b: a}", "c.yaml:2:11: error: `team/a` is renamed in a circle"),
         ("nonsense: 1", "c.yaml:2:1: error: unknown key `nonsense` in a catalog file"),
     ] {
         let report = Catalog::compile(&[("c.yaml", format!("catalog: shutter/1\n{text}\n"))]).expect_err(text);
@@ -187,6 +216,37 @@ fn the_policy_names_only_people_whom_the_catalog_knows() {
     assert!(found[0].starts_with("p.yaml:2:38: error: the catalog doesn't know `team/paymets`"), "{found:#?}");
     assert!(found[1].starts_with("p.yaml:4:3: error: `a` needs 2 people, and the catalog knows 1"), "{found:#?}");
     assert!(compiled.policy.is_none());
+}
+
+#[test]
+fn old_names_work_and_are_told() {
+    let text = "language: shutter/1\nowners: {order: [account], fallback: team/billing}\n";
+    let mut compiled = shutter::policy::compile(shutter::policy::Sources::new([("p.yaml", text)]));
+    let catalog =
+        "catalog: shutter/1\nteams: {payments: {members: [ada]}}\npeople: {ada: {}}\nrenamed: {billing: payments}\n";
+    let (catalog, _) = Catalog::compile(&[("c.yaml", catalog)]).expect("it compiles");
+    compiled.check_catalog(&catalog);
+    assert!(!compiled.report.has_errors());
+    let told: Vec<String> = compiled.report.diagnostics.iter().map(ToString::to_string).collect();
+    assert!(
+        told.iter().any(|t| t.starts_with("p.yaml:2:38: warning: `team/billing` is `team/payments` now")),
+        "{told:#?}"
+    );
+    assert_eq!(catalog.owner_named("billing", "feedback").map(|owner| owner.id), Some("team/payments".into()));
+}
+
+/// Backstage has no word for absences; they stand in annotations.
+#[test]
+fn absences_of_backstage_users_are_read() {
+    let text = "apiVersion: backstage.io/v1alpha1\nkind: User\nmetadata: {name: ada, annotations: {shutter/away: \"2026-07-06 to 2026-07-17, 2026-08-03\", shutter/deputy: grace}}\nspec: {memberOf: [payments]}\n---\napiVersion: backstage.io/v1alpha1\nkind: User\nmetadata: {name: grace}\nspec: {memberOf: [payments]}\n---\napiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: payments}\nspec: {type: team}\n";
+    let (catalog, warnings) = Catalog::compile(&[("c.yaml", text)]).expect("it compiles");
+    assert!(warnings.is_empty(), "{warnings:#?}");
+    let reached = |at: &str| {
+        catalog.reach("person/ada", Shifts::OnDuty, WallTime::parse(at).expect("a time")).who.expect("somebody")
+    };
+    assert_eq!(reached("2026-07-17T23:59:00Z"), "person/grace");
+    assert_eq!(reached("2026-07-18T00:00:00Z"), "person/ada");
+    assert_eq!(reached("2026-08-03T12:00:00Z"), "person/grace");
 }
 
 #[test]

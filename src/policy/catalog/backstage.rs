@@ -13,6 +13,7 @@ use crate::policy::report::Level;
 use crate::time::WallTime;
 
 use super::draft::{Draft, Name, Owned, RawPerson, RawTeam};
+use super::duty;
 use super::model::{Entry, Person, Service};
 use super::read::{exposure, time};
 
@@ -36,7 +37,8 @@ pub(super) fn entity(document: &Node, verified: Option<WallTime>, draft: &mut Dr
             let one = |key: &str| annotation(document, key).and_then(|node| reference(node, "user"));
             let (manager, backup) = (one("shutter/manager"), one("shutter/backup"));
             let approver = one("shutter/approver");
-            draft.teams.push(RawTeam { id, at: name.at.clone(), members, manager, backup, approver, queue });
+            let rotation = None;
+            draft.teams.push(RawTeam { id, at: name.at.clone(), members, manager, backup, approver, queue, rotation });
         }
         Some("User") => {
             let mut identities: BTreeMap<SmolStr, Vec<SmolStr>> = BTreeMap::new();
@@ -53,8 +55,11 @@ pub(super) fn entity(document: &Node, verified: Option<WallTime>, draft: &mut Dr
             let shown = at(document, &["spec", "profile", "displayName"]).and_then(scalar).map(str::to_owned);
             let member_of = named(document, &["spec", "memberOf"], "group");
             let manager = annotation(document, "shutter/manager").and_then(|node| reference(node, "user"));
-            let person = Person { id, name: shown, identities, manager: None };
-            draft.people.push(RawPerson { person, at: name.at.clone(), manager, member_of });
+            let deputy = annotation(document, "shutter/deputy").and_then(|node| reference(node, "user"));
+            let away = annotation(document, "shutter/away").map(|node| duty::away_in_one(node, problems));
+            let away = away.unwrap_or_default();
+            let person = Person { id, name: shown, identities, away, ..Person::default() };
+            draft.people.push(RawPerson { person, at: name.at.clone(), manager, deputy, member_of });
         }
         _ => {}
     }

@@ -10,6 +10,7 @@ use crate::policy::fields::Problems;
 use crate::policy::glob::Pattern;
 use crate::policy::report::{Level, Place};
 
+use super::duty::{self, RawRename, RawRotation};
 use super::model::{Catalog, Entry, Person, Relation, ResourcePattern, Service, Team};
 
 /// A name that must be somebody's.
@@ -34,6 +35,7 @@ pub(super) struct RawPerson {
     pub person: Person,
     pub at: Place,
     pub manager: Option<Name>,
+    pub deputy: Option<Name>,
     pub member_of: Vec<Name>,
 }
 
@@ -46,6 +48,7 @@ pub(super) struct RawTeam {
     pub backup: Option<Name>,
     pub approver: Option<Name>,
     pub queue: Option<SmolStr>,
+    pub rotation: Option<RawRotation>,
 }
 
 /// Everything that was read.
@@ -53,6 +56,7 @@ pub(super) struct RawTeam {
 pub(super) struct Draft {
     pub people: Vec<RawPerson>,
     pub teams: Vec<RawTeam>,
+    pub renamed: Vec<RawRename>,
     pub accounts: Vec<Owned<(SmolStr, Entry)>>,
     pub repositories: Vec<Owned<(Pattern, Entry)>>,
     pub services: Vec<Owned<Service>>,
@@ -91,6 +95,7 @@ impl Draft {
             }
         }
         identities(&mut catalog, &people, problems);
+        duty::renamed(&mut catalog, &self.renamed, problems);
         for raw in &teams {
             let resolve = |name: &Option<Name>, problems: &mut Problems| {
                 name.as_ref().and_then(|name| somebody(&catalog, name, problems))
@@ -108,6 +113,7 @@ impl Draft {
                 backup: resolve(&raw.backup, problems),
                 approver: resolve(&raw.approver, problems),
                 queue: raw.queue.clone(),
+                rotation: None,
             };
             catalog.teams.insert(raw.id.clone(), team);
         }
@@ -126,6 +132,7 @@ impl Draft {
                 person.manager = manager;
             }
         }
+        duty::resolved(&mut catalog, &people, &teams, problems);
         for raw in teams.iter().filter(|raw| catalog.teams.get(&raw.id).is_some_and(|team| team.members.is_empty())) {
             problems
                 .warning(&raw.at, "no-members", format!("team `{}` has no members: nobody can answer for it", raw.id))
@@ -183,9 +190,9 @@ fn owned<T>(catalog: &Catalog, entry: Entry, raw: &Owned<T>, problems: &mut Prob
 }
 
 /// `team/…` or `person/…` for a name.
-fn somebody(catalog: &Catalog, name: &Name, problems: &mut Problems) -> Option<SmolStr> {
+pub(super) fn somebody(catalog: &Catalog, name: &Name, problems: &mut Problems) -> Option<SmolStr> {
     let found = match name.text.split_once('/') {
-        Some(("team", team)) => catalog.teams.contains_key(team).then(|| SmolStr::from(&name.text)),
+        Some(("team", _)) => catalog.canonical(&name.text).filter(|_| catalog.team(&name.text).is_some()),
         Some(("person", _)) => catalog.person(&name.text).map(|person| format!("person/{}", person.id).into()),
         _ => catalog.canonical(&name.text),
     };

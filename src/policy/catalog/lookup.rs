@@ -106,16 +106,16 @@ impl Catalog {
     /// Whether a person (by id, else by any identity) is this person, or a member of this team.
     pub fn is_member(&self, person: &str, of: &str) -> bool {
         let Some(person) = self.people.get(person).or_else(|| self.person(person)) else { return false };
-        match of.split_once('/') {
-            Some(("team", team)) => self.teams.get(team).is_some_and(|team| team.members.contains(&person.id)),
-            _ => self.person(of).is_some_and(|other| other.id == person.id),
+        match self.team(of) {
+            Some(team) => team.members.contains(&person.id),
+            None => self.person(self.current(of)).is_some_and(|other| other.id == person.id),
         }
     }
 
     /// Whom a recipient means for this owner: `team/…` or `person/…`.
     pub fn resolve(&self, recipient: &Recipient, owner: Option<&OwnerRef>) -> Option<SmolStr> {
         match recipient {
-            Recipient::Named(name) => Some(name.clone()),
+            Recipient::Named(name) => Some(self.current(name).into()),
             Recipient::Owner => owner.map(|owner| owner.id.clone()),
             Recipient::OwnerBackup => owner.and_then(|owner| owner.backup.clone()),
             Recipient::OwnerManager => owner.and_then(|owner| owner.manager.clone()),
@@ -129,10 +129,24 @@ impl Catalog {
         if self.teams.contains_key(team) {
             return Some(format!("team/{team}").into());
         }
+        if let Some(now) = self.renamed.get(name).or_else(|| self.renamed.get(format!("team/{team}").as_str())) {
+            return Some(now.clone());
+        }
         self.person(name).map(|person| format!("person/{}", person.id).into())
     }
 
+    /// The same owner as the catalog has it now, by its present name; none where it isn't there any more. A catalog without people
+    /// says nothing of it.
+    pub fn renewed(&self, owner: &OwnerRef) -> Option<OwnerRef> {
+        if self.people.is_empty() && self.teams.is_empty() {
+            return Some(owner.clone());
+        }
+        let fresh = self.owner_named(&owner.id, &owner.source)?;
+        Some(OwnerRef { verified_at: owner.verified_at, stale: owner.stale, ..fresh })
+    }
+
     fn described(&self, owner: &SmolStr, source: SmolStr) -> OwnerRef {
+        let owner = &SmolStr::from(self.current(owner));
         let mut answer = OwnerRef { id: owner.clone(), source, ..OwnerRef::default() };
         if let Some(team) = owner.strip_prefix("team/").and_then(|id| self.teams.get(id)) {
             answer.backup.clone_from(&team.backup);
@@ -141,6 +155,7 @@ impl Catalog {
             answer.queue.clone_from(&team.queue);
         } else if let Some(person) = self.person(owner) {
             answer.manager.clone_from(&person.manager);
+            answer.backup.clone_from(&person.deputy);
         }
         answer
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+use super::absence::{Absence, Rotation};
 use crate::finding::Exposure;
 use crate::policy::glob::Pattern;
 use crate::time::WallTime;
@@ -30,6 +31,10 @@ pub struct Catalog {
     pub resources: Vec<(ResourcePattern, Entry)>,
     /// Who or what serves which workload.
     pub relations: Vec<Relation>,
+    /// A name that somebody had before, `team/…` → the name now.
+    pub renamed: BTreeMap<SmolStr, SmolStr>,
+    /// Whether anybody is ever away.
+    pub(super) has_absences: bool,
     /// Any way to name a person → the person; none where two people share it.
     pub(super) identities: HashMap<SmolStr, Option<SmolStr>>,
     /// Tags that its resource patterns speak of.
@@ -51,6 +56,10 @@ pub struct Person {
     pub identities: BTreeMap<SmolStr, Vec<SmolStr>>,
     /// `person/…` this person reports to.
     pub manager: Option<SmolStr>,
+    /// When this person is away.
+    pub away: Vec<Absence>,
+    /// `person/…` or `team/…` that stands in then.
+    pub deputy: Option<SmolStr>,
 }
 
 /// People who share work.
@@ -68,6 +77,8 @@ pub struct Team {
     pub approver: Option<SmolStr>,
     /// Where tickets go.
     pub queue: Option<SmolStr>,
+    /// Who of them is on duty.
+    pub rotation: Option<Rotation>,
 }
 
 /// What is known of an account, a repository, a service or a resource.

@@ -1,4 +1,4 @@
-//! Reads the catalog's own form: people, teams, accounts, repositories, services, resources, relations.
+//! Reads the catalog's own form: people, teams, old names, accounts, repositories, services, resources, relations.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::finding::{Exposure, ExposureKind};
 use crate::limits;
+use crate::policy::compile::calendars::zone;
 use crate::policy::fields::{Fields, Problems, is_name, name, one_of, one_or_more, text};
 use crate::policy::glob::Pattern;
 use crate::policy::node::{Key, Kind, Node};
@@ -13,6 +14,7 @@ use crate::policy::report::Level;
 use crate::time::WallTime;
 
 use super::draft::{Draft, Name, Owned, RawPerson, RawTeam};
+use super::duty::{self, RawRename};
 use super::model::{Entry, Person, Relation, ResourcePattern, Service};
 
 /// Sections of a document, beside `catalog` and `verified_at`.
@@ -27,6 +29,11 @@ pub(super) fn sections(
     }
     if let Some(node) = fields.get("teams") {
         map(node, "teams", problems).iter().for_each(|(key, node)| team(key, node, draft, problems));
+    }
+    for (key, node) in fields.get("renamed").map_or(&[][..], |node| map(node, "renamed", problems)) {
+        if let Some(new) = whose(node, problems) {
+            draft.renamed.push(RawRename { old: key.name.clone(), at: key.at.clone(), new });
+        }
     }
     if let Some(node) = fields.get("accounts") {
         for (key, node) in map(node, "accounts", problems) {
@@ -140,9 +147,12 @@ fn person(key: &Key, node: &Node, draft: &mut Draft, problems: &mut Problems) {
         identities.insert(SmolStr::from(&kind.name), values);
     }
     let manager = fields.get("manager").and_then(|node| whose(node, problems));
+    let deputy = fields.get("deputy").and_then(|node| whose(node, problems));
+    let zone = fields.get("zone").and_then(|node| zone(node, problems)).unwrap_or_default();
+    let away = fields.get("away").map(|node| duty::away(node, &zone, problems)).unwrap_or_default();
     fields.finish(problems);
-    let person = Person { id: SmolStr::from(&key.name), name, identities, manager: None };
-    draft.people.push(RawPerson { person, at: key.at.clone(), manager, member_of: Vec::new() });
+    let person = Person { id: SmolStr::from(&key.name), name, identities, away, ..Person::default() };
+    draft.people.push(RawPerson { person, at: key.at.clone(), manager, deputy, member_of: Vec::new() });
 }
 
 fn team(key: &Key, node: &Node, draft: &mut Draft, problems: &mut Problems) {
@@ -155,9 +165,10 @@ fn team(key: &Key, node: &Node, draft: &mut Draft, problems: &mut Problems) {
     let mut one = |key| fields.get(key).and_then(|node| whose(node, problems));
     let (manager, backup, approver) = (one("manager"), one("backup"), one("approver"));
     let queue = fields.get("queue").and_then(|node| text(node, "a ticket queue", problems)).map(SmolStr::from);
+    let rotation = fields.get("rotation").and_then(|node| duty::rotation(node, problems));
     fields.finish(problems);
     let id = SmolStr::from(&key.name);
-    draft.teams.push(RawTeam { id, at: key.at.clone(), members, manager, backup, approver, queue });
+    draft.teams.push(RawTeam { id, at: key.at.clone(), members, manager, backup, approver, queue, rotation });
 }
 
 fn service(key: &Key, node: &Node, verified: Option<WallTime>, draft: &mut Draft, problems: &mut Problems) {
