@@ -282,6 +282,9 @@ impl Case {
         if let Some(due) = self.deadlines.remediate {
             parameters.insert("due".to_owned(), due.to_string());
         }
+        if let Some(stand_in) = &self.stand_in {
+            parameters.insert("stand_in".to_owned(), stand_in.to_string());
+        }
         self.containment_parameters(&mut parameters);
         if let Some((kind, who, next_step)) = self.waits_for() {
             parameters.insert("waiting_for".to_owned(), format!("{kind} {who}"));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::asking::Circle;
 use super::chosen::chosen;
 use super::command::Order;
 use super::decide::{Decision, most_allowed};
@@ -49,6 +50,7 @@ impl Case {
             action: chosen.action.clone(),
             target: chosen.target.clone(),
             asked: ask.asked.clone(),
+            told: ask.told.clone(),
             need: ask.need.max(1),
             given: Vec::new(),
             asked_at: step.now,
@@ -88,7 +90,7 @@ impl Case {
             target: approval.target.clone(),
             digest: approval.digest.clone(),
             parameters,
-            recipients: approval.asked.clone(),
+            recipients: approval.whom().to_vec(),
             undo: None,
             cancel_of: None,
             answer_by: Some(approval.expires),
@@ -96,7 +98,7 @@ impl Case {
             summary: format!("{} on {}: {question}", approval.action, approval.target.canonical()),
         };
         approval.command_id = self.send(order, step);
-        step.tell(self, format!("{} asked to approve {}", approval.asked.join(", "), approval.action));
+        step.tell(self, format!("{} asked to approve {}", approval.whom().join(", "), approval.action));
         self.approval = Some(approval);
     }
 
@@ -209,6 +211,7 @@ impl Case {
         }
     }
 
+    /// Reminds those who were asked; who has gone meanwhile is asked no more, and whoever stands in is.
     pub(super) fn remind_approvers(&mut self, step: &mut Step<'_>) {
         let Some(approval) = self.approval.as_mut() else { return };
         let every = Span::millis(approval.remind_every_ms.max(1));
@@ -217,9 +220,34 @@ impl Case {
             next = next.plus(every);
         }
         approval.remind_at = Some(next).filter(|at| *at < approval.expires);
-        let (asked, action, expires) = (approval.asked.clone(), approval.action.clone(), approval.expires);
+        if self.ask_who_is_there(step) {
+            return;
+        }
+        let Some(approval) = self.approval.as_ref() else { return };
+        let (asked, action, expires) = (approval.whom().to_vec(), approval.action.clone(), approval.expires);
         let summary = format!("reminder: {action} waits for your approval until {expires}");
         self.send(Order::notice(step.now, "remind", asked, summary), step);
+    }
+
+    /// Somebody has left, come back, or gone on duty since it was asked: the request goes to whoever is there now, on the
+    /// terms that it had. Who was asked before may still answer. True if it was sent again.
+    pub(super) fn ask_who_is_there(&mut self, step: &mut Step<'_>) -> bool {
+        let Some(approval) = &self.approval else { return false };
+        let Circle { asked, told, instead } = Circle::of(&approval.asked, &step.rules.catalog, step.now);
+        if told.is_empty() || told.iter().all(|who| approval.whom().contains(who)) {
+            return false;
+        }
+        let Some(mut approval) = self.approval.take() else { return false };
+        let text = format!("{} is asked now (before: {})", told.join(", "), approval.whom().join(", "));
+        let reasons = instead.into_iter().map(|text| reason("away", text));
+        let reasons = std::iter::once(reason("asked_instead", text.clone())).chain(reasons).collect();
+        step.noted(self, "asked_instead", reasons);
+        let id = approval.command_id.clone();
+        self.withdraw(|c| c.command_id == id, "others are asked in their place", step);
+        approval.asked.extend(asked.into_iter().filter(|who| !approval.asked.contains(who)).collect::<Vec<_>>());
+        approval.told = told;
+        self.send_request(approval, "may it be done?", step);
+        true
     }
 
     /// Silence: the backup is asked once, on the same terms; then a person takes over by ticket.
@@ -228,16 +256,18 @@ impl Case {
         let id = approval.command_id.clone();
         self.withdraw(|c| c.command_id == id, "nobody answered in time", step);
         step.observe(Observation::Approval { outcome: ApprovalOutcome::Expired });
-        match approval.if_silent.take() {
-            Some(backup) if !approval.asked.contains(&backup) => {
+        let backup = approval.if_silent.take().filter(|backup| !approval.asked.contains(backup));
+        let circle = Circle::of(backup.as_slice(), &step.rules.catalog, step.now);
+        match backup {
+            Some(_) if !circle.told.is_empty() => {
+                let backup = circle.told.join(", ");
                 step.tell(self, format!("nobody answered; {backup} is asked"));
-                step.noted(
-                    self,
-                    "approval_silent",
-                    vec![reason("silent", format!("{} said nothing; {backup} is asked", approval.asked.join(", ")))],
-                );
+                let silent = format!("{} said nothing; {backup} is asked", approval.whom().join(", "));
+                let away = circle.instead.into_iter().map(|text| reason("away", text));
+                let reasons = std::iter::once(reason("silent", silent)).chain(away).collect();
+                step.noted(self, "approval_silent", reasons);
                 let term = Span::millis(approval.term_ms);
-                approval.asked = vec![backup];
+                (approval.asked, approval.told) = (circle.asked, circle.told);
                 approval.asked_at = step.now;
                 approval.expires = step.now.plus(term);
                 approval.remind_at = (approval.remind_every_ms > 0)

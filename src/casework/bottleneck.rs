@@ -12,6 +12,7 @@ impl Case {
     /// Derives the bottleneck; a change of it is an update to the case's tickets.
     /// `from` is where it stood before this step: its risk class may be another now.
     pub(super) fn settle(&mut self, from: Option<Waiting>, step: &mut Step<'_>) {
+        self.look_for_owner(step);
         let before = self.bottleneck.take();
         let now = self.waits_for();
         self.bottleneck = now.map(|(kind, who, next_step)| {
@@ -54,8 +55,10 @@ impl Case {
         self.commands.iter().any(|c| c.acts() && c.state == CommandState::Sent)
     }
 
+    /// The owner, or who stands in.
     fn owner_id(&self) -> SmolStr {
-        self.owner.as_ref().map_or_else(|| SmolStr::new_static("nobody"), |o| o.id.clone())
+        let owner = self.stand_in.as_ref().or(self.owner.as_ref().map(|owner| &owner.id));
+        owner.cloned().unwrap_or_else(|| SmolStr::new_static("nobody"))
     }
 
     /// Kind, who, and the next step, as things stand in this step.
@@ -90,7 +93,7 @@ impl Case {
             Phase::AwaitingApproval => {
                 let (who, step) = self.approval.as_ref().map_or_else(
                     || (self.owner_id(), "approve or reject".to_owned()),
-                    |a| (a.asked.join(", ").into(), format!("approve or reject {} until {}", a.action, a.expires)),
+                    |a| (a.whom().join(", ").into(), format!("approve or reject {} until {}", a.action, a.expires)),
                 );
                 (BottleneckKind::Approver, who, step)
             }

@@ -13,6 +13,7 @@ use crate::finding::Severity;
 use crate::limits;
 use crate::metrics::Observation;
 use crate::policy::OpenC2Verb;
+use crate::policy::catalog::Shifts;
 use crate::time::{Span, WallTime};
 use crate::wire::{Action, ActionKind, OpenC2, Purpose, Target};
 
@@ -67,6 +68,7 @@ impl Case {
         self.sequence = self.sequence.saturating_add(1);
         let command_id = self.command_id(&order);
         let rule = step.rules.policy.actions.get(&order.action);
+        let recipients = present(&order, step);
         let openc2 = openc2(&order, rule.and_then(|r| r.openc2.as_ref()));
         step.sends(self.uid, self.generation, &command_id);
         step.observe(Observation::Commanded { kind: order.kind });
@@ -89,7 +91,7 @@ impl Case {
             cancel_of: order.cancel_of.clone(),
             undo: order.undo,
             owner: self.owner.clone(),
-            recipients: order.recipients,
+            recipients,
             deadline: self.deadlines.remediate,
             not_after: order.not_after,
             answer_by: order.answer_by,
@@ -192,6 +194,20 @@ impl Case {
         .join("\u{1f}");
         Uuid::new_v5(&COMMANDS, name.as_bytes()).to_string()
     }
+}
+
+/// Whoever is there of those whom it is for. A ticket stays with its team, a message reaches who is on duty; where nobody
+/// is there it goes to whom it was meant for.
+fn present(order: &Order, step: &Step<'_>) -> Vec<SmolStr> {
+    let shifts = if order.kind == ActionKind::Ticket { Shifts::Whole } else { Shifts::OnDuty };
+    let mut present: Vec<SmolStr> = Vec::new();
+    for id in &order.recipients {
+        let who = step.rules.catalog.reach(id, shifts, step.now).who.unwrap_or_else(|| id.clone());
+        if !present.contains(&who) {
+            present.push(who);
+        }
+    }
+    present
 }
 
 /// The order in OpenC2 1.0's words; targets that the standard lacks are in our extension namespace.

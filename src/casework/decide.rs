@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::asking::{self, Ask};
 use super::chosen::{Chosen, chosen};
 use super::contained::{Containing, containing};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
-use crate::policy::{Ceiling, Path, Playbook, Policy, Recipient, RiskClass, Rules, Signs};
+use crate::policy::{Ceiling, Path, Playbook, Policy, RiskClass, Rules, Signs};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp};
 
@@ -74,27 +75,6 @@ const fn not_asked() -> BudgetAnswer {
     BudgetAnswer::NotAsked
 }
 
-/// Who is asked for an approval, and on which terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Rule of the policy.
-    pub rule: SmolStr,
-    /// Who may answer.
-    pub asked: Vec<SmolStr>,
-    /// How many must.
-    pub need: u32,
-    /// What they sign.
-    pub signs: Signs,
-    /// Time between reminders.
-    pub remind: Option<Span>,
-    /// Time until silence is an answer.
-    pub expires: Span,
-    /// Who is asked next.
-    pub if_silent: Option<SmolStr>,
-    /// Whether a rejection keeps the case where it is.
-    pub keep_if_rejected: bool,
-}
-
 /// What was decided, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -141,9 +121,13 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let facts = Facts { finding: &argument.lead, context: &argument.context };
     let playbook = policy.playbook(&facts);
     let risk = policy.risk(&facts);
-    let owner = argument.assigned_owner.clone().or_else(|| rules.catalog.owner(&policy.owners, &facts, argument.now));
+    let assigned = argument.assigned_owner.as_ref().and_then(|owner| rules.catalog.renewed(owner));
+    let owner = assigned.clone().or_else(|| rules.catalog.owner(&policy.owners, &facts, argument.now));
     let mut weighing = Weighing::new(playbook, risk);
     weighing.note_facts(&facts);
+    if let Some(gone) = argument.assigned_owner.as_ref().filter(|_| assigned.is_none()) {
+        weighing.reason("owner_gone", format!("{}, to whom it was assigned, is no longer in the catalog", gone.id));
+    }
     weighing.owner(owner.as_ref());
 
     let chosen = match weighing.choose(policy, playbook, &facts) {
@@ -175,7 +159,7 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     weighing.ceilings(policy, argument.ceiling, argument.now, &facts);
     let standing = weighing.backlog(argument);
     // Last: whoever was demoted to approve by any of the above must have somebody to ask.
-    let ask = weighing.ask(rules, playbook, owner.as_ref());
+    let ask = weighing.ask(rules, playbook, owner.as_ref(), argument.now);
     let contain = containing(policy, playbook, argument, &facts, owner.as_ref());
     let reason = contain.reason().map(|(code, text)| Reason { code: SmolStr::new_static(code), text });
     let mut decision = weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing);
@@ -348,7 +332,13 @@ impl Weighing {
         }
     }
 
-    fn ask(&mut self, rules: &Rules, playbook: Option<&Playbook>, owner: Option<&OwnerRef>) -> Option<Ask> {
+    fn ask(
+        &mut self,
+        rules: &Rules,
+        playbook: Option<&Playbook>,
+        owner: Option<&OwnerRef>,
+        now: WallTime,
+    ) -> Option<Ask> {
         if self.path != CasePath::Approve {
             return None;
         }
@@ -357,27 +347,10 @@ impl Weighing {
             self.at_most(CasePath::Ticket, "no_approval_rule", "the playbook names nobody to approve".to_owned());
             return None;
         };
-        let resolve = |recipient: &Recipient| rules.catalog.resolve(recipient, owner);
-        let mut asked: Vec<SmolStr> = Vec::new();
-        for id in rule.ask.iter().filter_map(resolve) {
-            if !asked.contains(&id) {
-                asked.push(id);
-            }
-        }
-        if asked.is_empty() {
-            self.at_most(CasePath::Ticket, "no_approver", format!("nobody of approval {} is known", rule.id));
-            return None;
-        }
-        Some(Ask {
-            rule: rule.id.clone(),
-            asked,
-            need: rule.need,
-            signs: playbook.and_then(|p| p.act.as_ref()).map_or(Signs::Action, |act| act.signs),
-            remind: rule.remind,
-            expires: rule.expires,
-            if_silent: rule.if_silent.as_ref().and_then(resolve),
-            keep_if_rejected: rule.if_rejected == crate::policy::IfRejected::Keep,
-        })
+        let signs = playbook.and_then(|p| p.act.as_ref()).map_or(Signs::Action, |act| act.signs);
+        let (ask, reasons) = asking::ask(rules, rule, signs, owner, now);
+        reasons.into_iter().for_each(|(code, text)| self.reason(code, text));
+        ask.map_err(|nobody| self.at_most(CasePath::Ticket, "no_approver", nobody)).ok()
     }
 
     /// The lowest of policy, run configuration and protection wins over everything.

@@ -232,9 +232,11 @@ impl Case {
         self.granted = None;
         // Whoever acknowledged it believed in the try that has failed.
         self.escalation = None;
+        self.acknowledged_until = None;
         step.noted(self, "try_failed", vec![reason("try_failed", summary)]);
         self.open_ticket(Some(summary), step);
         self.start_escalation(cause, step);
+        self.clocks_run_on(step);
     }
 
     /// When evidence must be newer than this to count: the last fix, else nothing.

@@ -33,6 +33,9 @@ impl Case {
         }
         match self.answer(said, findings, step) {
             Ok(()) => {
+                if said.actor.kind != ActorKind::Unauthenticated {
+                    self.progressed(step);
+                }
                 if said.actor.kind == ActorKind::Person {
                     self.human_touches = self.human_touches.saturating_add(1);
                 }

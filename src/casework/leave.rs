@@ -5,8 +5,9 @@
 
 use smol_str::SmolStr;
 
+use super::asking::Ask;
 use super::chosen::Chosen;
-use super::decide::{Ask, Decision};
+use super::decide::Decision;
 use super::state::{Approval, Case, CasePath};
 use super::step::{Step, reason};
 use crate::time::WallTime;
@@ -93,7 +94,7 @@ fn unforeseen(granted: &Approval, decision: &Decision) -> Option<String> {
 /// The policy asks for more people, or for others.
 fn stricter(granted: &Approval, ask: &Ask, step: &Step<'_>) -> Option<String> {
     let catalog = &step.rules.catalog;
-    let asked = |person: &SmolStr| ask.asked.iter().chain(&ask.if_silent).any(|of| catalog.is_member(person, of));
+    let asked = |person: &SmolStr| ask.asked.iter().chain(&ask.if_silent).any(|of| catalog.may_stand_in(person, of));
     let known = granted.given.iter().filter(|person| asked(person)).count();
     let need = usize::try_from(ask.need.max(1)).unwrap_or(usize::MAX);
     (known < need).then(|| format!("{} of {} now say yes ({})", known, need, ask.rule))

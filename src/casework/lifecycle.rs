@@ -5,11 +5,11 @@ use smol_str::SmolStr;
 use super::command::Order;
 use super::decide::{Argument, BudgetAnswer, DEFAULT, Decision, decide};
 use super::leave::Leave;
-use super::sla;
 use super::state::{BudgetAsk, Case, CasePath, Command, CommandState, Phase, VerifyTerms};
 use super::step::{Enforcement, Step, reason};
 use super::tally::Findings;
 use super::verification::Evidence;
+use super::warning::Leads;
 use crate::facts::Context;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
@@ -54,7 +54,12 @@ impl Case {
             deadlines: Deadlines::default(),
             breached: Deadlines::default(),
             met: Deadlines::default(),
+            leads: Leads::default(),
+            warned: Deadlines::default(),
             acknowledged_at: None,
+            acknowledged_until: None,
+            stand_in: None,
+            presence_changes_at: None,
             assigned_at: None,
             first_action_at: None,
             fix: None,
@@ -126,7 +131,7 @@ impl Case {
         step.noted(self, "held", vec![reason("flapping", text.clone())]);
         self.withheld = Some(format!("{text}: find the root cause, then assign it to somebody"));
         step.enter(self, Phase::Held);
-        self.deadlines = self.new_deadlines(step);
+        self.start_clocks(step);
         self.note_backfill(step);
         self.opened(Opening::Recurred, step);
         self.review_problem(step);
@@ -146,7 +151,7 @@ impl Case {
         self.opened_at = step.now;
         let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
         self.take_over(&decision, step);
-        self.deadlines = self.new_deadlines(step);
+        self.start_clocks(step);
         self.note_backfill(step);
         step.tell(self, format!("opened as {}: {}", decision.path, self.lead.title));
         self.follow(decision, step);
@@ -164,6 +169,7 @@ impl Case {
         self.breached = Deadlines::default();
         self.met = Deadlines::default();
         self.acknowledged_at = None;
+        self.acknowledged_until = None;
         self.assigned_at = None;
         self.first_action_at = None;
         self.fix = None;
@@ -188,16 +194,10 @@ impl Case {
         self.human_touches = 0;
     }
 
-    fn new_deadlines(&self, step: &Step<'_>) -> Deadlines {
-        let risk = step.rules.policy.risk.iter().find(|r| r.id == self.risk);
-        let from = if self.generation.0 > 1 { self.opened_at } else { self.detected_at.as_wall() };
-        sla::deadlines(risk, from)
-    }
-
     /// It was there earlier than we knew. Targets that are past by that are backfill: noted, not escalated.
     pub(super) fn predate(&mut self, detected: EventTime, step: &mut Step<'_>) {
         self.detected_at = detected;
-        self.deadlines = sla::tightened(self.deadlines, self.new_deadlines(step));
+        self.tighten_clocks(step);
         self.note_backfill(step);
     }
 
@@ -235,8 +235,11 @@ impl Case {
         self.ceiling = step.site.ceiling;
         self.risk = decision.risk.clone();
         self.turns_at = decision.turns_at;
-        if !self.owner_assigned {
-            self.owner.clone_from(&decision.owner);
+        // Of a case that opens just now they are set anew.
+        let past = if self.bottleneck.is_some() { self.tighten_clocks(step) } else { Vec::new() };
+        self.take_owner(decision.owner.as_ref(), step);
+        for (target, due) in past {
+            self.sla_breached(target, due, step);
         }
         self.stage_assigned(step);
     }
@@ -249,8 +252,6 @@ impl Case {
         }
         let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
         self.take_over(&decision, step);
-        let fresh = self.new_deadlines(step);
-        self.deadlines = sla::tightened(self.deadlines, fresh);
         self.review_leave(&decision, step);
         if self.phase == Phase::Observing && decision.path == CasePath::Observe {
             // It stays observed, perhaps for another reason: only what is still backlog wakes at its next sighting.
@@ -258,6 +259,7 @@ impl Case {
             self.withheld.clone_from(&decision.withheld);
         }
         if self.keeps_its_course(&decision, step) {
+            self.ask_who_is_there(step);
             self.review_containment(&decision, step);
             return;
         }

@@ -9,6 +9,7 @@
 //! | `decide`, `guards` | the pure decision, with its complete argument |
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
+//! | `asking` | whom an approval asks, and who instead |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `problem` | what comes back after it was verified has a root cause |
 //! | `absence` | not seen any more by sources that still report: the weaker evidence |
@@ -16,9 +17,10 @@
 //! | `contained`, `containment` | whether a control buys time; its lease, renewal and end |
 //! | `plan` | what a responder says its action would change, for whoever approves it |
 //! | `undo` | taking back what was done |
+//! | `presence` | who acts for the owner; a case that becomes somebody else's |
 //! | `acknowledgement` | who looks after it; what stops escalation |
 //! | `feedback`, `refusal` | who may say what; why not |
-//! | `sla`, `escalation`, `timers` | deadlines and who is told |
+//! | `sla`, `warning`, `escalation`, `timers` | deadlines, warnings before them, and who is told |
 //! | `budget`, `breaker` | shares granted exactly once; nothing more is done that fails |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
@@ -27,6 +29,7 @@ mod acknowledgement;
 mod act;
 mod approval;
 mod arrival;
+mod asking;
 mod bottleneck;
 mod breaker;
 mod budget;
@@ -45,6 +48,7 @@ mod leave;
 mod lifecycle;
 mod machine;
 mod plan;
+mod presence;
 mod problem;
 mod refusal;
 mod sla;
@@ -58,18 +62,21 @@ mod timers;
 mod undo;
 mod verification;
 mod view;
+mod warning;
 
+pub use asking::Ask;
 pub use contained::{Containing, Wanted};
 pub use decide::{Argument, BudgetAnswer, Decision, decide};
+pub use escalation::{Escalation, EscalationStep};
 pub use guards::guard_key;
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use state::{
     Absence, Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment,
-    ContainmentState, Escalation, EscalationStep, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification,
-    VerifyTerms,
+    ContainmentState, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};
 pub use tally::Findings;
 pub use view::view;
+pub use warning::Leads;

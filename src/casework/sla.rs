@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::state::{Approval, Case, CasePath, Phase};
 use super::step::{Step, reason};
 use crate::metrics::{Observation, SlaOutcome, SlaTarget, Stage};
-use crate::policy::{RiskClass, Sla};
+use crate::policy::{Policy, RiskClass};
 use crate::time::{Span, WallTime};
 use crate::wire::Deadlines;
 
@@ -13,29 +13,25 @@ use crate::wire::Deadlines;
 const DEFAULT_ACKNOWLEDGE: Span = Span::days(7);
 
 /// Deadlines of a risk class, from detection.
-pub(super) fn deadlines(risk: Option<&RiskClass>, detected: WallTime) -> Deadlines {
-    let Some(RiskClass { sla: Sla { acknowledge, contain, remediate, verify }, .. }) = risk else {
+pub(super) fn deadlines(policy: &Policy, risk: Option<&RiskClass>, detected: WallTime) -> Deadlines {
+    let Some(class) = risk else {
         return Deadlines { acknowledge: Some(detected.plus(DEFAULT_ACKNOWLEDGE)), ..Deadlines::default() };
     };
-    let due = |term: &Option<crate::policy::Term>| term.as_ref().map(|t| t.due(detected));
-    Deadlines { acknowledge: due(acknowledge), contain: due(contain), remediate: due(remediate), verify: due(verify) }
+    let due = |target| class.sla.term(target).map(|term| policy.due(risk, term, detected));
+    each(due)
 }
 
-/// The earlier of each: a running deadline is only ever tightened.
-pub(super) fn tightened(running: Deadlines, new: Deadlines) -> Deadlines {
-    let earlier = |a: Option<WallTime>, b: Option<WallTime>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
+/// What each target gets.
+pub(super) fn each(of: impl Fn(SlaTarget) -> Option<WallTime>) -> Deadlines {
     Deadlines {
-        acknowledge: earlier(running.acknowledge, new.acknowledge),
-        contain: earlier(running.contain, new.contain),
-        remediate: earlier(running.remediate, new.remediate),
-        verify: earlier(running.verify, new.verify),
+        acknowledge: of(SlaTarget::Acknowledge),
+        contain: of(SlaTarget::Contain),
+        remediate: of(SlaTarget::Remediate),
+        verify: of(SlaTarget::Verify),
     }
 }
 
-fn slot(deadlines: &mut Deadlines, target: SlaTarget) -> &mut Option<WallTime> {
+pub(super) fn slot(deadlines: &mut Deadlines, target: SlaTarget) -> &mut Option<WallTime> {
     match target {
         SlaTarget::Acknowledge => &mut deadlines.acknowledge,
         SlaTarget::Contain => &mut deadlines.contain,
@@ -44,7 +40,7 @@ fn slot(deadlines: &mut Deadlines, target: SlaTarget) -> &mut Option<WallTime> {
     }
 }
 
-fn at(mut deadlines: Deadlines, target: SlaTarget) -> Option<WallTime> {
+pub(super) fn at(mut deadlines: Deadlines, target: SlaTarget) -> Option<WallTime> {
     *slot(&mut deadlines, target)
 }
 
@@ -63,12 +59,12 @@ impl Case {
     }
 
     /// Whether the clock waits for the verification of a repair: if that fails, it has never stopped.
-    fn stands_still(&self, target: SlaTarget) -> bool {
+    pub(super) fn stands_still(&self, target: SlaTarget) -> bool {
         let claimed = self.fix.as_ref().is_some_and(|fix| !fix.uncertain);
         claimed && matches!(target, SlaTarget::Contain | SlaTarget::Remediate)
     }
 
-    fn is_ended(&self, target: SlaTarget) -> bool {
+    pub(super) fn is_ended(&self, target: SlaTarget) -> bool {
         at(self.breached, target).or(at(self.met, target)).is_some()
     }
 

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::escalation::Escalation;
+use super::warning::Leads;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
@@ -185,6 +187,9 @@ pub struct Approval {
     pub target: Target,
     /// Who may answer: `team/…`, `person/…`.
     pub asked: Vec<SmolStr>,
+    /// Whom the request was sent to: those of `asked` who were there, and whoever stood in for the others.
+    #[serde(default)]
+    pub told: Vec<SmolStr>,
     /// How many must say yes.
     pub need: u32,
     /// Persons who said yes.
@@ -291,30 +296,6 @@ pub struct Fix {
     pub uncertain: bool,
 }
 
-/// One step of an escalation, as it was when the escalation began.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EscalationStep {
-    /// Milliseconds after the start.
-    pub after_ms: i64,
-    /// Who is told.
-    pub tell: SmolStr,
-}
-
-/// An escalation under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Escalation {
-    /// Chain of the policy.
-    pub chain: SmolStr,
-    /// Why it began.
-    pub cause: SmolStr,
-    /// When it began.
-    pub started_at: WallTime,
-    /// Steps as they were then.
-    pub steps: Vec<EscalationStep>,
-    /// Next step to take.
-    pub next: u32,
-}
-
 /// A case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
@@ -368,8 +349,23 @@ pub struct Case {
     pub breached: Deadlines,
     /// When a deadline was met in time.
     pub met: Deadlines,
+    /// How long before each the owner is warned.
+    #[serde(default)]
+    pub leads: Leads,
+    /// When the owner was warned, once per target.
+    #[serde(default)]
+    pub warned: Deadlines,
     /// First acknowledgement.
     pub acknowledged_at: Option<WallTime>,
+    /// When the acknowledgement lapses, unless something happens before.
+    #[serde(default)]
+    pub acknowledged_until: Option<WallTime>,
+    /// Who acts for the owner while that one is away.
+    #[serde(default)]
+    pub stand_in: Option<SmolStr>,
+    /// When somebody who matters for that leaves or comes back.
+    #[serde(default)]
+    pub presence_changes_at: Option<WallTime>,
     /// First assignment (the first owner counts).
     pub assigned_at: Option<WallTime>,
     /// First action that changes something.

@@ -20,7 +20,10 @@ pub(super) enum Timer {
     Absent,
     VerifyDeadline,
     Lease,
+    Warn(SlaTarget),
     Sla(SlaTarget),
+    Presence,
+    Lapse,
     Escalate,
     Turn,
     Review,
@@ -46,6 +49,9 @@ impl Timer {
             Self::Sla(SlaTarget::Contain) => "timer:contain",
             Self::Sla(SlaTarget::Remediate) => "timer:remediate",
             Self::Sla(SlaTarget::Verify) => "timer:verify",
+            Self::Warn(_) => "timer:warning",
+            Self::Presence => "timer:presence",
+            Self::Lapse => "timer:lapse",
             Self::Escalate => "timer:escalate",
             Self::Turn => "timer:turn",
             Self::Review => "timer:review",
@@ -91,6 +97,10 @@ impl Case {
             if let Some((at, target)) = self.next_sla() {
                 offer(Some(at), Timer::Sla(target));
             }
+            if let Some((at, target)) = self.next_warning() {
+                offer(Some(at), Timer::Warn(target));
+            }
+            offer(self.next_lapse(), Timer::Lapse);
             offer(self.next_escalation(), Timer::Escalate);
             if self.phase != Phase::Held {
                 offer(self.turns_at, Timer::Turn);
@@ -98,7 +108,13 @@ impl Case {
         }
         if next.is_none() && self.phase.is_open() && self.phase != Phase::Observing {
             let last_word = self.timeline.last().map_or(self.opened_at, |entry| entry.at);
-            return Some((last_word.plus(SILENCE), Timer::Review));
+            next = Some((last_word.plus(SILENCE), Timer::Review));
+        }
+        // Not among the others: a holiday next summer is nothing that wakes a case.
+        let presence = self.presence_changes_at.map(|at| (at, Timer::Presence));
+        let earlier = |at: &WallTime| next.as_ref().is_none_or(|(other, _)| at < other);
+        if let Some(presence) = presence.filter(|(at, _)| earlier(at)) {
+            return Some(presence);
         }
         next
     }
@@ -129,6 +145,9 @@ impl Case {
                 self.verification_failed("nobody verified it in time", step);
             }
             Timer::Sla(target) => self.sla_breached(*target, due, step),
+            Timer::Warn(target) => self.warn(*target, step),
+            Timer::Presence => self.look_for_owner(step),
+            Timer::Lapse => self.lapse(step),
             Timer::Escalate => self.escalate(step),
             Timer::Turn => {
                 self.turns_at = None;

@@ -76,6 +76,9 @@ pub(super) struct Cases {
     closed: IntCounterVec,
     touches: HistogramVec,
     sla: IntCounterVec,
+    warnings: IntCounterVec,
+    lapsed: IntCounterVec,
+    re_owned: IntCounterVec,
     approvals: IntCounterVec,
     contained: IntCounterVec,
     escalations: IntCounterVec,
@@ -113,6 +116,21 @@ impl Cases {
                 "Targets that ended, met or breached.",
                 &["target", "outcome", "risk_class"],
             ),
+            warnings: make.counters(
+                "shutter_sla_warnings_total",
+                "Warnings before a target's deadline.",
+                &["target", "risk_class"],
+            ),
+            lapsed: make.counters(
+                "shutter_acknowledgements_lapsed_total",
+                "Acknowledgements that nothing followed in time.",
+                risk,
+            ),
+            re_owned: make.counters(
+                "shutter_cases_reowned_total",
+                "Open cases that became another owner's because the catalog or their facts changed.",
+                risk,
+            ),
             approvals: make.counters("shutter_approvals_total", "Approvals that ended.", &["outcome"]),
             contained: make.counters("shutter_auto_contained_total", "Containments that took effect unasked.", risk),
             escalations: make.counters("shutter_escalations_total", "Escalation steps that went out.", risk),
@@ -144,6 +162,8 @@ impl Cases {
             self.touches.with_label_values(&[risk]);
             self.contained.with_label_values(&[risk]);
             self.escalations.with_label_values(&[risk]);
+            self.lapsed.with_label_values(&[risk]);
+            self.re_owned.with_label_values(&[risk]);
             for path in PATHS {
                 for opening in Opening::ALL {
                     self.opened.with_label_values(&[opening.as_str(), path, risk]);
@@ -155,6 +175,7 @@ impl Cases {
                 }
             }
             for target in SlaTarget::ALL {
+                self.warnings.with_label_values(&[target.as_str(), risk]);
                 for outcome in SlaOutcome::ALL {
                     self.sla.with_label_values(&[target.as_str(), outcome.as_str(), risk]);
                 }
@@ -195,6 +216,11 @@ impl Cases {
             Observation::Sla { target, outcome, risk } => {
                 self.sla.with_label_values(&[target.as_str(), outcome.as_str(), words.risk(risk)]).inc();
             }
+            Observation::SlaWarned { target, risk } => {
+                self.warnings.with_label_values(&[target.as_str(), words.risk(risk)]).inc();
+            }
+            Observation::AcknowledgementLapsed { risk } => self.lapsed.with_label_values(&[words.risk(risk)]).inc(),
+            Observation::ReOwned { risk } => self.re_owned.with_label_values(&[words.risk(risk)]).inc(),
             Observation::Approval { outcome } => self.approvals.with_label_values(&[outcome.as_str()]).inc(),
             Observation::AutoContained { risk } => self.contained.with_label_values(&[words.risk(risk)]).inc(),
             Observation::Escalated { risk } => self.escalations.with_label_values(&[words.risk(risk)]).inc(),

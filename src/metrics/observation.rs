@@ -212,6 +212,23 @@ pub enum Observation {
         /// Risk class.
         risk: SmolStr,
     },
+    /// The owner was warned of a target before its deadline.
+    SlaWarned {
+        /// Which.
+        target: SlaTarget,
+        /// Risk class.
+        risk: SmolStr,
+    },
+    /// An acknowledgement lapsed: nothing followed it.
+    AcknowledgementLapsed {
+        /// Risk class.
+        risk: SmolStr,
+    },
+    /// An open case became another owner's, because the catalog or its facts changed.
+    ReOwned {
+        /// Risk class.
+        risk: SmolStr,
+    },
     /// An asked approval ended.
     Approval {
         /// How.
