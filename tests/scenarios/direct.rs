@@ -173,6 +173,41 @@ fn an_approval_counts_for_nothing_that_the_new_rules_would_not_do() {
     assert_eq!(desk.phase(uid(1)), "awaiting_owner");
 }
 
+/// A merger moves all cases of a team: so many at a time, each told once, and each once in its new owner's hands.
+#[test]
+fn cases_become_somebody_elses_at_a_bounded_rate() {
+    let mut desk = Desk::new();
+    for number in 1..=7 {
+        desk.see(uid(number), |finding| {
+            finding.class = Class::Network;
+            finding.resource.account = Some("1111".into());
+        });
+    }
+    let catalog = "base.yaml: \"1111\": {owner: team/payments -> \"1111\": {owner: team/platform";
+    desk.casework.set_rules(rules("base.yaml", catalog).expect("they compile"));
+    desk.casework.committed();
+    let mut rounds = Vec::new();
+    let mut more = true;
+    while more {
+        let mut out = Outbox::default();
+        more = desk.casework.sweep(desk.now, 3, &mut out);
+        // An abort in between tells nobody twice: it is done again.
+        if rounds.len() == 1 {
+            desk.casework.undo();
+            let mut again = Outbox::default();
+            more = desk.casework.sweep(desk.now, 3, &mut again);
+            assert_eq!(again, out);
+        }
+        desk.casework.committed();
+        let sent = |action: &str| out.actions.iter().filter(|a| a.action == action).count();
+        rounds.push((sent("update_ticket"), sent("reassigned")));
+        assert!(rounds.len() < 10);
+    }
+    assert_eq!(rounds, [(3, 3), (3, 3), (1, 1)]);
+    let owners = (1..=7).filter_map(|n| desk.casework.view(&uid(n))?.owner).map(|owner| owner.id);
+    assert!(owners.collect::<Vec<_>>().iter().all(|id| id == "team/platform"));
+}
+
 #[test]
 fn a_grant_under_other_rules_is_given_back_and_their_budgets_are_asked() {
     for walked in [false, true] {
