@@ -19,9 +19,16 @@ use crate::wire::{Actor, ActorKind, FindingEvent};
 
 /// Takes a finding into its case. True if the case's deadlines may have changed.
 pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, step: &mut Step<'_>) -> bool {
-    if said.suppressed_by.is_some() && store.findings(uid).get(&said.finding.fingerprint).is_none() {
-        // Nobody here has ever heard of it, and nobody is to.
-        return false;
+    if said.suppressed_by.is_some() {
+        if store.findings(uid).get(&said.finding.fingerprint).is_none() {
+            // Nobody here has ever heard of it, and nobody is to.
+            return false;
+        }
+        if said.finding.status == Status::Open {
+            // It moves nothing; only nobody may say that it was not seen.
+            findings::sighted(store, uid, said);
+            return false;
+        }
     }
     if store.case(uid).is_none() {
         let mut case = Case::unopened(*uid, said.finding.clone(), said.context.clone(), said.received_at, step);

@@ -82,6 +82,15 @@ pub(super) fn record(store: &mut Store, uid: &CaseUid, event: &FindingEvent, rul
     Some(Change::New)
 }
 
+/// Notes that the exposure was seen, and nothing else of it.
+pub(super) fn sighted(store: &mut Store, uid: &CaseUid, event: &FindingEvent) {
+    let at = event.last_observed.max(event.finding.observed_at);
+    store.see_finding_again(uid, &event.finding.fingerprint, |known| {
+        known.observed_at = known.observed_at.max(at);
+        known.last_open = known.last_open.max(Some(at));
+    });
+}
+
 /// Whether a repeat comes with other tags.
 enum Retagged {
     No,

@@ -9,7 +9,7 @@ use crate::facts::Field;
 use crate::formats::{Redactor, Reject};
 use crate::ids::{CaseUid, partition_of};
 use crate::log::Record;
-use crate::policy::Rules;
+use crate::policy::{Rules, SuppressRule};
 use crate::time::WallTime;
 use crate::wire::{CaseEvent, CaseEventKind, FindingEvent, RejectCode, RulesStamp};
 
@@ -20,7 +20,7 @@ use super::feedback::{self, ReadFeedback, Refused};
 use super::guard::{Stumbled, guarded};
 use super::heard::Heard;
 use super::output::{IntakeOut, Routed, SourceCount, Visibility};
-use super::place::{Place, place};
+use super::place::{InCase, Place, place};
 use super::receipt;
 use super::source::Source;
 
@@ -155,32 +155,40 @@ impl Intake {
             }
             return;
         };
-        match placed {
-            Place::Suppressed(rule) => {
-                counted(out, &source).suppressed += row.count;
-                let entry = out.suppressed.entry(rule.id.clone()).or_default();
-                if entry.detections == 0 {
-                    entry.reason.clone_from(&rule.reason);
-                    out.receipts.push(receipt::suppressed(&self.site(now), rule, &row));
-                }
-                entry.detections += row.count;
+        let Place { suppressed_by, case } = placed;
+        let count = match suppressed_by {
+            Some(rule) => {
+                self.count_suppressed(rule, &row, now, out);
+                0
             }
-            Place::Case { context, grouping, uid, suppressed_by } => {
+            None => {
                 counted(out, &source).combined += row.count - 1;
-                let trace = row.records.first().and_then(|at| batch.get(*at)).and_then(|input| trace(input.record));
-                let finding = FindingEvent {
-                    group_key: grouping.readable(),
-                    group_rule: grouping.rule,
-                    count: row.count,
-                    last_observed: row.last_observed,
-                    received_at: row.received_at,
-                    context,
-                    suppressed_by: suppressed_by.map(|rule| rule.id.clone()),
-                    finding: row.finding,
-                };
-                self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);
+                row.count
             }
+        };
+        let Some(InCase { context, grouping, uid }) = case else { return };
+        let trace = row.records.first().and_then(|at| batch.get(*at)).and_then(|input| trace(input.record));
+        let finding = FindingEvent {
+            group_key: grouping.readable(),
+            group_rule: grouping.rule,
+            count,
+            last_observed: row.last_observed,
+            received_at: row.received_at,
+            context,
+            suppressed_by: suppressed_by.map(|rule| rule.id.clone()),
+            finding: row.finding,
+        };
+        self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);
+    }
+
+    fn count_suppressed(&self, rule: &SuppressRule, row: &Row, now: WallTime, out: &mut IntakeOut) {
+        counted(out, &row.finding.source).suppressed += row.count;
+        let entry = out.suppressed.entry(rule.id.clone()).or_default();
+        if entry.detections == 0 {
+            entry.reason.clone_from(&rule.reason);
+            out.receipts.push(receipt::suppressed(&self.site(now), rule, row));
         }
+        entry.detections += row.count;
     }
 
     fn take_feedback(&self, record: &Record, now: WallTime, out: &mut IntakeOut) {

@@ -4,25 +4,27 @@
 use crate::facts::{Context, Facts};
 use crate::finding::{Finding, Status};
 use crate::ids::{CaseUid, Identity};
-use crate::policy::{Grouping, Rules, SuppressRule};
+use crate::policy::{Grouping, Policy, Rules, SuppressRule};
 use crate::time::WallTime;
 
 /// Where a finding belongs.
 #[derive(Debug)]
-pub(super) enum Place<'r> {
-    /// Nowhere: a rule of the policy says that nobody needs to look at it.
-    Suppressed(&'r SuppressRule),
-    /// In a case.
-    Case {
-        /// What the catalog knew.
-        context: Context,
-        /// Why this case.
-        grouping: Grouping,
-        /// The case.
-        uid: CaseUid,
-        /// The rule that hides the finding from everybody but a case that has it already.
-        suppressed_by: Option<&'r SuppressRule>,
-    },
+pub(super) struct Place<'r> {
+    /// The rule of the policy that says that nobody needs to look at it.
+    pub suppressed_by: Option<&'r SuppressRule>,
+    /// The case that hears of it; of what is suppressed only where one that has it already must.
+    pub case: Option<InCase>,
+}
+
+/// The case of a finding.
+#[derive(Debug)]
+pub(super) struct InCase {
+    /// What the catalog knew.
+    pub context: Context,
+    /// Why this case.
+    pub grouping: Grouping,
+    /// The case.
+    pub uid: CaseUid,
 }
 
 /// Looks the finding up in catalog and policy. A suppression is over by the broker's clock, not by
@@ -30,14 +32,23 @@ pub(super) enum Place<'r> {
 pub(super) fn place<'r>(tenant: &str, rules: &'r Rules, finding: &Finding, received_at: WallTime) -> Place<'r> {
     let context = rules.catalog.context(finding);
     let suppressed_by = rules.policy.suppress(&Facts { finding, context: &context }, received_at);
-    // A case from before the rule waits for its source to say that it is repaired; hidden, that word would never come.
-    let evidence = matches!(finding.status, Status::Fixed | Status::Gone);
-    if let Some(rule) = suppressed_by.filter(|_| !evidence) {
-        return Place::Suppressed(rule);
+    let heard = suppressed_by.is_none() || concerns_its_case(&rules.policy, finding);
+    let case = heard.then(|| {
+        let grouping = rules.policy.group(finding);
+        let uid = case_uid(tenant, &grouping);
+        InCase { context, grouping, uid }
+    });
+    Place { suppressed_by, case }
+}
+
+/// Whether a case that has the finding from before the rule must hear it all the same. That it is repaired: hidden, the
+/// case could never be verified. That it is still seen, where not being seen counts: hidden is not gone.
+fn concerns_its_case(policy: &Policy, finding: &Finding) -> bool {
+    match finding.status {
+        Status::Fixed | Status::Gone => true,
+        Status::Open => policy.waits_for_absence() && policy.expected(&finding.source).is_some(),
+        Status::Dismissed | Status::Archived => false,
     }
-    let grouping = rules.policy.group(finding);
-    let uid = case_uid(tenant, &grouping);
-    Place::Case { context, grouping, uid, suppressed_by }
 }
 
 /// The case of a grouping key: a hash of tenant, key version, and the key's fields in the rule's order.

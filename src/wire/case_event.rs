@@ -41,7 +41,7 @@ pub struct FindingEvent {
     pub group_rule: SmolStr,
     /// The grouping key, readable: `field=value` in the rule's order.
     pub group_key: Vec<String>,
-    /// How many repeats this record stands for, at least 1.
+    /// How many repeats this record stands for, at least 1; 0 where they were counted as suppressed.
     #[serde(with = "crate::wire::long")]
     pub count: u64,
     /// Observation time of the last of the row.
@@ -50,7 +50,7 @@ pub struct FindingEvent {
     pub received_at: WallTime,
     /// What the catalog knew, under `rules` of the event.
     pub context: Context,
-    /// Rule of the policy that suppresses it: only for a case that has the finding already, and opens none.
+    /// Rule of the policy that suppresses it: only a case that has the finding already hears of it.
     pub suppressed_by: Option<SmolStr>,
 }
 

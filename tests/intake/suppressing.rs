@@ -28,13 +28,26 @@ fn what_its_source_says_is_repaired_still_reaches_a_case_that_has_it() {
     let unsure = |status: &str, at| Said { status: status.to_owned(), ..unsure("a", at) };
     let told = ["open", "dismissed", "archived", "fixed", "gone"].into_iter().zip(0..).map(|(s, at)| unsure(s, at));
     let out = handle(&intake(), &plain(&[told.collect()]));
-    let row = |status: &str| ("a".to_owned(), status.to_owned(), 1);
+    let row = |status: &str| ("a".to_owned(), status.to_owned(), 0);
     assert_eq!(rows(&out), [row("fixed"), row("gone")]);
     let events = out.events.iter().filter_map(|routed| routed.event.finding.as_ref());
     assert!(events.into_iter().all(|event| event.suppressed_by.as_deref() == Some("unsure")));
-    assert_eq!((out.suppressed["unsure"].detections, out.sources["plain"].suppressed), (3, 3), "only what is hidden");
+    assert_eq!((out.suppressed["unsure"].detections, out.sources["plain"].suppressed), (5, 5), "counted once, here");
     let out = handle(&intake(), &plain(&[vec![Said { status: "fixed".to_owned(), ..said("b", 0) }]]));
     assert_eq!(out.events[0].event.finding.as_ref().and_then(|event| event.suppressed_by.clone()), None);
+}
+
+#[test]
+fn where_absence_counts_a_case_hears_that_it_is_still_seen() {
+    let absence = "playbooks: [{id: p, match: {rule: rule}, path: ticket, verify: {absent_for: 1d}}]\n\
+                   sources: [{source: plain, expect_every: 6h}]\n";
+    let mut intake = intake();
+    intake.replace_rules(rules(&format!("{POLICY}{absence}")));
+    let out = handle(&intake, &plain(&[vec![unsure("a", 0), unsure("a", 1)]]));
+    assert_eq!((rows(&out), out.suppressed["unsure"].detections), (vec![("a".to_owned(), "open".to_owned(), 0)], 2));
+    // Nobody waits for the silence of a source of which nobody knows how often it reports.
+    intake.replace_rules(rules(&format!("{POLICY}{}", absence.replace("source: plain", "source: other"))));
+    assert_eq!(rows(&handle(&intake, &plain(&[vec![unsure("a", 0)]]))), []);
 }
 
 #[test]
