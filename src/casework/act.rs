@@ -26,6 +26,7 @@ impl Case {
     /// Carries a decision out.
     pub(super) fn follow(&mut self, decision: Decision, step: &mut Step<'_>) {
         self.path = decision.path;
+        self.stage_assigned(step);
         self.playbook = decision.playbook.clone();
         self.withheld = decision.withheld.clone();
         self.standing = decision.standing;

@@ -128,7 +128,7 @@ impl Case {
         let Some(approval) = self.approval.take() else { return };
         self.close_request(&approval, step);
         self.stage_approval(&approval, step);
-        step.observe(Observation::Approval { outcome: ApprovalOutcome::Approved });
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Approved, of: self.slice() });
         step.noted(self, "approved", vec![reason("approved", format!("by {}", approval.given.join(", ")))]);
         let rule = step.rules.policy.actions.get(&approval.action);
         let asked = rule.map(|rule| chosen(&approval.action, rule, approval.target.clone()));
@@ -150,7 +150,7 @@ impl Case {
         let Some(approval) = self.approval.take() else { return Err(Refusal::NotWaiting("not awaiting approval")) };
         self.close_request(&approval, step);
         self.stage_approval(&approval, step);
-        step.observe(Observation::Approval { outcome: ApprovalOutcome::Rejected });
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Rejected, of: self.slice() });
         step.tell(self, format!("rejected by {person}: {why}"));
         step.noted(self, "rejected", vec![reason("rejected", format!("by {person}: {why}"))]);
         self.acknowledge(step);
@@ -255,7 +255,7 @@ impl Case {
         let Some(mut approval) = self.approval.take() else { return };
         let id = approval.command_id.clone();
         self.withdraw(|c| c.command_id == id, "nobody answered in time", step);
-        step.observe(Observation::Approval { outcome: ApprovalOutcome::Expired });
+        step.observe(Observation::Approval { outcome: ApprovalOutcome::Expired, of: self.slice() });
         let backup = approval.if_silent.take().filter(|backup| !approval.asked.contains(backup));
         let circle = Circle::of(backup.as_slice(), &step.rules.catalog, step.now);
         match backup {
@@ -293,6 +293,7 @@ impl Case {
     pub(super) fn drop_approval(&mut self, why: &str, step: &mut Step<'_>) {
         self.drop_plan(why, step);
         if let Some(approval) = self.approval.take() {
+            step.observe(Observation::Approval { outcome: ApprovalOutcome::Withdrawn, of: self.slice() });
             self.withdraw(|c| c.command_id == approval.command_id, why, step);
         }
     }

@@ -32,7 +32,7 @@ impl Case {
     }
 
     fn waiting(&self, bottleneck: BottleneckKind) -> Waiting {
-        Waiting { bottleneck, risk: self.risk.clone(), detected_at: self.detected_at }
+        Waiting { bottleneck, risk: self.risk.clone(), class: self.lead.class, detected_at: self.detected_at }
     }
 
     /// Where the gauges have it; none once closed.

@@ -14,7 +14,7 @@ use super::step::{Enforcement, Step, reason};
 use super::tally::Findings;
 use super::undo::Undo;
 use crate::facts::Facts;
-use crate::metrics::{BudgetOutcome, Observation, SlaTarget};
+use crate::metrics::{BudgetOutcome, Means, Observation, SlaTarget};
 use crate::policy::{AtEnd, Ceiling};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, BudgetMessage, BudgetStep, Purpose};
@@ -229,7 +229,7 @@ impl Case {
             self.contained_at = Some(step.now);
             self.sla_ended(SlaTarget::Contain, step.now, step);
             self.stage_contained(step);
-            step.observe(Observation::AutoContained { risk: self.risk.clone() });
+            step.observe(Observation::AutoContained { means: Means::Containment, of: self.slice() });
         }
     }
 

@@ -155,7 +155,7 @@ impl Case {
     /// Somebody claims it is done; from here only a verification leads on.
     pub(super) fn claim_fix(&mut self, fix: Fix, step: &mut Step<'_>) {
         if !fix.uncertain {
-            self.stage_first_action_done(step);
+            self.stage_first_action_done(&fix, step);
             if fix.by.kind != ActorKind::Person {
                 self.acknowledge(step);
             }

@@ -14,7 +14,7 @@ use crate::facts::Context;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Generation};
 use crate::limits;
-use crate::metrics::{Closing, Observation, Opening, Resolution, SlaTarget};
+use crate::metrics::{ApprovalOutcome, Closing, Observation, Opening, Resolution, SlaTarget};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Deadlines, Purpose, RulesStamp};
@@ -159,8 +159,7 @@ impl Case {
     }
 
     fn opened(&mut self, opening: Opening, step: &mut Step<'_>) {
-        let path = SmolStr::new_static(self.path.as_str());
-        step.observe(Observation::Opened { opening, path, risk: self.risk.clone() });
+        step.observe(Observation::Opened { opening, of: self.slice() });
         self.stage_opened(step);
         self.stage_assigned(step);
     }
@@ -241,7 +240,6 @@ impl Case {
         for (target, due) in past {
             self.sla_breached(target, due, step);
         }
-        self.stage_assigned(step);
     }
 
     /// Decides an open case again: its facts, the rules or the kill switch have changed. Running
@@ -259,6 +257,7 @@ impl Case {
             self.withheld.clone_from(&decision.withheld);
         }
         if self.keeps_its_course(&decision, step) {
+            self.stage_assigned(step);
             self.ask_who_is_there(step);
             self.review_containment(&decision, step);
             return;
@@ -387,20 +386,30 @@ impl Case {
         step.tell(self, format!("closed, verified: {}", evidence.what()));
         step.observe(Observation::Closed {
             closing: if evidence.is_absence() { Closing::Absent } else { Closing::Verified },
-            resolution: if self.human_touches == 0 { Resolution::Automatic } else { Resolution::People },
+            resolution: self.resolution(),
             human_touches: self.human_touches,
-            path: SmolStr::new_static(self.path.as_str()),
-            risk: self.risk.clone(),
+            of: self.slice(),
         });
         step.enter(self, Phase::ClosedVerified);
         self.bottleneck = None;
         self.update_tickets("close_ticket", evidence.what(), step);
     }
 
+    /// What no person touched is only automatic if something that we sent has repaired it.
+    fn resolution(&self) -> Resolution {
+        match &self.fix {
+            _ if self.human_touches > 0 => Resolution::People,
+            Some(fix) if fix.is_of_a_responder() => Resolution::Automatic,
+            _ => Resolution::Elsewhere,
+        }
+    }
+
     /// This case made the program stumble: nothing of it runs by itself any more.
     pub(super) fn quarantine(&mut self, step: &mut Step<'_>) {
         let text = "this case made the program stumble (a defect of ours): report it, then assign the case";
-        self.approval = None;
+        if self.approval.take().is_some() {
+            step.observe(Observation::Approval { outcome: ApprovalOutcome::Withdrawn, of: self.slice() });
+        }
         self.granted = None;
         self.plan = None;
         self.verification = None;

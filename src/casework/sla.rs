@@ -2,9 +2,9 @@
 
 use smol_str::SmolStr;
 
-use super::state::{Approval, Case, CasePath, Phase};
+use super::state::{Approval, Case, CasePath, Fix, Phase};
 use super::step::{Step, reason};
-use crate::metrics::{Observation, SlaOutcome, SlaTarget, Stage};
+use crate::metrics::{Means, Observation, SlaOutcome, SlaTarget, Slice, Stage};
 use crate::policy::{Policy, RiskClass};
 use crate::time::{Span, WallTime};
 use crate::wire::Deadlines;
@@ -74,11 +74,7 @@ impl Case {
             let past = self.deadline(*target).filter(|at| *at <= step.now);
             if let Some(due) = past.filter(|_| !self.is_ended(*target)) {
                 *slot(&mut self.breached, *target) = Some(due);
-                step.observe(Observation::Sla {
-                    target: *target,
-                    outcome: SlaOutcome::Breached,
-                    risk: self.risk.clone(),
-                });
+                self.sla(*target, SlaOutcome::Breached, step);
                 step.tell(self, format!("{target} was due before it arrived"));
             }
         }
@@ -87,7 +83,7 @@ impl Case {
     pub(super) fn sla_met(&mut self, target: SlaTarget, at: WallTime, step: &mut Step<'_>) {
         if self.deadline(target).is_some() && !self.is_ended(target) {
             *slot(&mut self.met, target) = Some(at);
-            step.observe(Observation::Sla { target, outcome: SlaOutcome::Met, risk: self.risk.clone() });
+            self.sla(target, SlaOutcome::Met, step);
         }
     }
 
@@ -96,7 +92,7 @@ impl Case {
         match self.deadline(target) {
             Some(due) if reached > due && !self.is_ended(target) => {
                 *slot(&mut self.breached, target) = Some(due);
-                step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
+                self.sla(target, SlaOutcome::Breached, step);
             }
             _ => self.sla_met(target, reached, step),
         }
@@ -104,7 +100,7 @@ impl Case {
 
     pub(super) fn sla_breached(&mut self, target: SlaTarget, due: WallTime, step: &mut Step<'_>) {
         *slot(&mut self.breached, target) = Some(due);
-        step.observe(Observation::Sla { target, outcome: SlaOutcome::Breached, risk: self.risk.clone() });
+        self.sla(target, SlaOutcome::Breached, step);
         step.tell(self, format!("missed: {target}, due {due}"));
         let late_by = step.now.since(due);
         step.noted(
@@ -117,9 +113,18 @@ impl Case {
         }
     }
 
+    fn sla(&self, target: SlaTarget, outcome: SlaOutcome, step: &mut Step<'_>) {
+        step.observe(Observation::Sla { target, outcome, of: self.slice() });
+    }
+
+    /// In which series it counts.
+    pub(super) fn slice(&self) -> Slice {
+        Slice { path: SmolStr::new_static(self.path.as_str()), risk: self.risk.clone(), class: self.lead.class }
+    }
+
     fn stage(&self, stage: Stage, span: Span, step: &mut Step<'_>) {
-        let path = SmolStr::new_static(self.path.as_str());
-        step.observe(Observation::StageDone { stage, path, risk: self.risk.clone(), span });
+        // No clock of a case stands still yet.
+        step.observe(Observation::StageDone { stage, of: self.slice(), span, paused: Span::ZERO });
     }
 
     fn since_detected(&self, now: WallTime) -> Span {
@@ -150,13 +155,16 @@ impl Case {
     }
 
     /// The first command or repair was reported done.
-    pub(super) fn stage_first_action_done(&mut self, step: &mut Step<'_>) {
+    pub(super) fn stage_first_action_done(&mut self, fix: &Fix, step: &mut Step<'_>) {
         if self.first_action_at.is_none() {
             self.first_action_at = Some(step.now);
             let from = self.assigned_at.unwrap_or(self.opened_at);
             self.stage(Stage::AssignedToFirstAction, step.now.since(from), step);
             if self.contained_at.is_none() {
                 self.stage_contained(step);
+                if self.path == CasePath::Enforce && fix.is_of_a_responder() {
+                    step.observe(Observation::AutoContained { means: Means::Action, of: self.slice() });
+                }
             }
         }
     }

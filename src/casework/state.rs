@@ -296,6 +296,13 @@ pub struct Fix {
     pub uncertain: bool,
 }
 
+impl Fix {
+    /// Whether a responder did it that we had sent, and not somebody by themselves.
+    pub fn is_of_a_responder(&self) -> bool {
+        !self.responder.is_empty()
+    }
+}
+
 /// A case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {

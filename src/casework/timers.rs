@@ -5,7 +5,7 @@ use super::lifecycle::last_observed;
 use super::state::{Case, CommandState, Phase};
 use super::step::Step;
 use super::tally::Findings;
-use crate::metrics::{BudgetOutcome, Observation, SlaTarget};
+use crate::metrics::{BudgetOutcome, Observation, Opening, SlaTarget};
 use crate::time::{Span, WallTime};
 
 /// What a deadline is for, in the order in which those of the same instant fire.
@@ -142,7 +142,7 @@ impl Case {
                         command.state = CommandState::Unknown;
                     }
                 }
-                self.verification_failed("nobody verified it in time", step);
+                self.verification_failed(Opening::Unverified, "nobody verified it in time", step);
             }
             Timer::Sla(target) => self.sla_breached(*target, due, step),
             Timer::Warn(target) => self.warn(*target, step),

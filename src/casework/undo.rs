@@ -168,11 +168,7 @@ impl Case {
         }
         self.count_reopening(step);
         self.commands.retain(|c| !matches!(c.kind, ActionKind::Approve | ActionKind::Verify));
-        step.observe(Observation::Opened {
-            opening: Opening::VerificationFailed,
-            path: SmolStr::new_static(self.path.as_str()),
-            risk: self.risk.clone(),
-        });
+        step.observe(Observation::Opened { opening: Opening::VerificationFailed, of: self.slice() });
         self.try_failed("the fix broke what depends on it", &why, step);
     }
 }

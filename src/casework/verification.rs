@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::state::{Case, CommandState, Fix, Phase, Verification};
 use super::step::{Step, reason};
 use super::tally::Findings;
+use crate::metrics::{Observation, Opening};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback};
 
@@ -260,7 +261,7 @@ impl Case {
             step.noted(self, "verification_again", vec![reason("not_gone", format!("{why}; asked again at {at}"))]);
             return;
         }
-        self.verification_failed(why, step);
+        self.verification_failed(Opening::VerificationFailed, why, step);
     }
 
     /// Whether the next try is set already.
@@ -281,16 +282,13 @@ impl Case {
         })
     }
 
-    pub(super) fn verification_failed(&mut self, why: &str, step: &mut Step<'_>) {
+    /// It is open again: because the fix didn't hold, or because nobody said so.
+    pub(super) fn verification_failed(&mut self, opening: Opening, why: &str, step: &mut Step<'_>) {
         self.end_verification("the verification is over", step);
         if self.has_acted() {
             self.report_failure(step);
         }
-        step.observe(crate::metrics::Observation::Opened {
-            opening: crate::metrics::Opening::VerificationFailed,
-            path: SmolStr::new_static(self.path.as_str()),
-            risk: self.risk.clone(),
-        });
+        step.observe(Observation::Opened { opening, of: self.slice() });
         self.try_failed("the verification failed", &format!("not verified: {why}"), step);
     }
 

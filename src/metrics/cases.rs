@@ -1,75 +1,20 @@
-//! Series of cases: stages, targets, answers, commands.
+//! Series that count what happens to cases: openings, closings, targets, answers, commands.
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
-use super::labels::{Maker, PATHS, Words, path};
+use super::durations::seconds;
+use super::labels::{Maker, PATHS, Words};
 use super::observation::{
-    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Observation, Opening, Resolution, SlaOutcome, SlaTarget,
-    Stage,
+    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Means, Observation, Opening, Resolution, SlaOutcome,
+    SlaTarget,
 };
-use crate::time::Span;
+use crate::finding::Class;
 use crate::wire::{ActionKind, FeedbackKind};
 
 /// Persons' answers per closed case: none is the aim, more than ten is a meeting.
 const TOUCHES: &[f64] = &[0.0, 1.0, 2.0, 3.0, 5.0, 10.0];
 /// How late a timer may fire: it waits for feedback to be read first, bounded by a minute.
 const LATENESS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3_600.0];
-
-/// The two families whose buckets hold the policy's targets.
-pub(super) struct Durations {
-    pub buckets: Vec<f64>,
-    stages: HistogramVec,
-    paused: HistogramVec,
-}
-
-impl Durations {
-    pub fn new(make: &Maker<'_>, buckets: Vec<f64>) -> Self {
-        let stage = "Time that a stage of a case took; docs/metrics.md has the start and stop of each.";
-        let paused = "Time that the clocks of a case stood still.";
-        Self {
-            stages: make.histograms(
-                "shutter_stage_duration_seconds",
-                stage,
-                &["stage", "path", "risk_class"],
-                &buckets,
-            ),
-            paused: make.histograms("shutter_paused_duration_seconds", paused, &["path", "risk_class"], &buckets),
-            buckets,
-        }
-    }
-
-    /// Takes the families out, to be made again with other buckets. Their counts begin at zero again, which
-    /// Prometheus takes for a restart.
-    pub fn leave(&self, registry: &Registry) {
-        // They are in the registry by construction.
-        let _registered = registry.unregister(Box::new(self.stages.clone()));
-        let _registered = registry.unregister(Box::new(self.paused.clone()));
-    }
-
-    pub fn appear(&self, words: &Words) {
-        for risk in words.risks() {
-            for path in PATHS {
-                for stage in Stage::ALL {
-                    self.stages.with_label_values(&[stage.as_str(), path, risk]);
-                }
-                self.paused.with_label_values(&[*path, risk]);
-            }
-        }
-    }
-
-    pub fn stage(&self, words: &Words, stage: Stage, on: &str, risk: &str, span: Span) {
-        self.stages.with_label_values(&[stage.as_str(), path(on), words.risk(risk)]).observe(seconds(span));
-    }
-
-    pub fn paused(&self, words: &Words, on: &str, risk: &str, span: Span) {
-        self.paused.with_label_values(&[path(on), words.risk(risk)]).observe(seconds(span));
-    }
-}
-
-/// Clocks of sources run ahead now and then; less than no time is none.
-fn seconds(span: Span) -> f64 {
-    span.as_seconds().max(0.0)
-}
 
 pub(super) struct Cases {
     opened: IntCounterVec,
@@ -97,13 +42,13 @@ impl Cases {
         Self {
             opened: make.counters(
                 "shutter_cases_opened_total",
-                "Cases that opened: new, recurred after a closing, or again after a failed verification.",
-                &["opening", "path", "risk_class"],
+                "Cases that opened: new, recurred after a closing, or again because a fix didn't hold or wasn't verified.",
+                &["opening", "path", "risk_class", "class"],
             ),
             closed: make.counters(
                 "shutter_cases_closed_total",
-                "Cases that closed, by how and by whether any person touched them.",
-                &["closing", "resolution", "path", "risk_class"],
+                "Cases that closed, by how and by who resolved them. Only closing=\"verified\" is an exposure gone.",
+                &["closing", "resolution", "path", "risk_class", "class"],
             ),
             touches: make.histograms(
                 "shutter_case_human_touches",
@@ -114,7 +59,17 @@ impl Cases {
             sla: make.counters(
                 "shutter_sla_total",
                 "Targets that ended, met or breached.",
-                &["target", "outcome", "risk_class"],
+                &["target", "outcome", "risk_class", "class"],
+            ),
+            approvals: make.counters(
+                "shutter_approvals_total",
+                "Approvals that ended.",
+                &["outcome", "risk_class", "class"],
+            ),
+            contained: make.counters(
+                "shutter_auto_contained_total",
+                "Cases whose exposure was contained unasked, by a containment or by the action itself.",
+                &["means", "risk_class", "class"],
             ),
             warnings: make.counters(
                 "shutter_sla_warnings_total",
@@ -131,8 +86,6 @@ impl Cases {
                 "Open cases that became another owner's because the catalog or their facts changed.",
                 risk,
             ),
-            approvals: make.counters("shutter_approvals_total", "Approvals that ended.", &["outcome"]),
-            contained: make.counters("shutter_auto_contained_total", "Containments that took effect unasked.", risk),
             escalations: make.counters("shutter_escalations_total", "Escalation steps that went out.", risk),
             commands: make.counters("shutter_commands_total", "Commands that went out, by topic.", &["kind"]),
             unanswered: make.counters(
@@ -160,29 +113,13 @@ impl Cases {
     pub fn appear(&self, words: &Words) {
         for risk in words.risks() {
             self.touches.with_label_values(&[risk]);
-            self.contained.with_label_values(&[risk]);
             self.escalations.with_label_values(&[risk]);
             self.lapsed.with_label_values(&[risk]);
             self.re_owned.with_label_values(&[risk]);
-            for path in PATHS {
-                for opening in Opening::ALL {
-                    self.opened.with_label_values(&[opening.as_str(), path, risk]);
-                }
-                for closing in Closing::ALL {
-                    for resolution in Resolution::ALL {
-                        self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path, risk]);
-                    }
-                }
-            }
             for target in SlaTarget::ALL {
                 self.warnings.with_label_values(&[target.as_str(), risk]);
-                for outcome in SlaOutcome::ALL {
-                    self.sla.with_label_values(&[target.as_str(), outcome.as_str(), risk]);
-                }
             }
-        }
-        for outcome in ApprovalOutcome::ALL {
-            self.approvals.with_label_values(&[outcome.as_str()]);
+            Class::ALL.iter().for_each(|class| self.appear_for(risk, class.as_str()));
         }
         for kind in ActionKind::ALL {
             self.commands.with_label_values(&[kind.as_str()]);
@@ -201,28 +138,60 @@ impl Cases {
         }
     }
 
+    fn appear_for(&self, risk: &str, class: &str) {
+        for path in PATHS {
+            for opening in Opening::ALL {
+                self.opened.with_label_values(&[opening.as_str(), path, risk, class]);
+            }
+            for closing in Closing::ALL {
+                for resolution in Resolution::ALL {
+                    self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path, risk, class]);
+                }
+            }
+        }
+        for target in SlaTarget::ALL {
+            for outcome in SlaOutcome::ALL {
+                self.sla.with_label_values(&[target.as_str(), outcome.as_str(), risk, class]);
+            }
+        }
+        for outcome in ApprovalOutcome::ALL {
+            self.approvals.with_label_values(&[outcome.as_str(), risk, class]);
+        }
+        for means in Means::ALL {
+            self.contained.with_label_values(&[means.as_str(), risk, class]);
+        }
+    }
+
     /// Applies one observation; those of durations and of where cases wait are applied elsewhere.
     pub fn observe(&self, words: &Words, seen: &Observation) {
         match seen {
             Observation::StageDone { .. } | Observation::Paused { .. } | Observation::Moved { .. } => {}
-            Observation::Opened { opening, path: on, risk } => {
-                self.opened.with_label_values(&[opening.as_str(), path(on), words.risk(risk)]).inc();
+            Observation::Opened { opening, of } => {
+                let [path, risk, class] = words.slice(of);
+                self.opened.with_label_values(&[opening.as_str(), path, risk, class]).inc();
             }
-            Observation::Closed { closing, resolution, human_touches, path: on, risk } => {
-                let risk = words.risk(risk);
-                self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path(on), risk]).inc();
+            Observation::Closed { closing, resolution, human_touches, of } => {
+                let [path, risk, class] = words.slice(of);
+                self.closed.with_label_values(&[closing.as_str(), resolution.as_str(), path, risk, class]).inc();
                 self.touches.with_label_values(&[risk]).observe(f64::from(*human_touches));
             }
-            Observation::Sla { target, outcome, risk } => {
-                self.sla.with_label_values(&[target.as_str(), outcome.as_str(), words.risk(risk)]).inc();
+            Observation::Sla { target, outcome, of } => {
+                let [_, risk, class] = words.slice(of);
+                self.sla.with_label_values(&[target.as_str(), outcome.as_str(), risk, class]).inc();
+            }
+            Observation::Approval { outcome, of } => {
+                let [_, risk, class] = words.slice(of);
+                self.approvals.with_label_values(&[outcome.as_str(), risk, class]).inc();
+            }
+            Observation::AutoContained { means, of } => {
+                let [_, risk, class] = words.slice(of);
+                self.contained.with_label_values(&[means.as_str(), risk, class]).inc();
             }
             Observation::SlaWarned { target, risk } => {
                 self.warnings.with_label_values(&[target.as_str(), words.risk(risk)]).inc();
             }
             Observation::AcknowledgementLapsed { risk } => self.lapsed.with_label_values(&[words.risk(risk)]).inc(),
             Observation::ReOwned { risk } => self.re_owned.with_label_values(&[words.risk(risk)]).inc(),
-            Observation::Approval { outcome } => self.approvals.with_label_values(&[outcome.as_str()]).inc(),
-            Observation::AutoContained { risk } => self.contained.with_label_values(&[words.risk(risk)]).inc(),
             Observation::Escalated { risk } => self.escalations.with_label_values(&[words.risk(risk)]).inc(),
             Observation::Commanded { kind } => self.commands.with_label_values(&[kind.as_str()]).inc(),
             Observation::Unanswered { kind } => self.unanswered.with_label_values(&[kind.as_str()]).inc(),

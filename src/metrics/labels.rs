@@ -9,8 +9,8 @@ use prometheus::{
 };
 use smol_str::SmolStr;
 
-use super::observation::SlaTarget;
-use crate::policy::Policy;
+use super::observation::{SlaTarget, Slice};
+use crate::policy::{Policy, RiskClass};
 
 /// A risk class or path that the policy in force doesn't have: of a case that began under another one.
 pub(super) const OTHER: &str = "other";
@@ -46,6 +46,11 @@ impl Words {
         }
     }
 
+    /// Path, risk class and class of a case, as labels.
+    pub fn slice<'a>(&self, of: &'a Slice) -> [&'a str; 3] {
+        [path(&of.path), self.risk(&of.risk), of.class.as_str()]
+    }
+
     pub fn suppression<'a>(&self, id: &'a str) -> &'a str {
         if self.suppressions.contains(id) { id } else { OTHER }
     }
@@ -64,15 +69,20 @@ pub(super) fn path(word: &str) -> &str {
     if PATHS.contains(&word) { word } else { OTHER }
 }
 
+/// Every target of the policy: risk class, which, and whole seconds, at least one.
+pub(super) fn targets(policy: &Policy) -> Vec<(&SmolStr, SlaTarget, u64)> {
+    let of_class = |class: &RiskClass| -> Vec<(SlaTarget, u64)> {
+        let calendar = policy.calendar(Some(class));
+        let seconds = |target| u64::try_from(calendar.about(class.sla.term(target)?).as_millis() / 1_000).ok();
+        SlaTarget::ALL.iter().filter_map(|target| Some((*target, seconds(*target)?.max(1)))).collect()
+    };
+    policy.risk.iter().flat_map(|class| of_class(class).into_iter().map(|(target, s)| (&class.id, target, s))).collect()
+}
+
 /// Bucket boundaries in seconds: the fixed ones and every target of the policy, so that the share of cases
 /// within a target is exact and no interpolation.
 pub(super) fn buckets(policy: &Policy) -> Vec<f64> {
-    let targets = policy.risk.iter().flat_map(|class| {
-        let calendar = policy.calendar(Some(class));
-        SlaTarget::ALL.iter().filter_map(|target| class.sla.term(*target)).map(|term| calendar.about(term))
-    });
-    // Whole seconds: a target is at least one.
-    let targets = targets.map(|about| u64::try_from(about.as_millis() / 1_000).unwrap_or(0).max(1));
+    let targets = targets(policy).into_iter().map(|(_, _, seconds)| seconds);
     let all: BTreeSet<u64> = SECONDS.iter().copied().chain(targets).collect();
     all.into_iter().map(|seconds| seconds as f64).collect()
 }

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `observation.rs` | what the core says happened, as plain values |
 //! | `registry.rs` | [`Metrics`]: one call per thing that happens, and the text that Prometheus reads |
-//! | `cases.rs` | series of cases: stages, targets, answers |
+//! | `cases.rs` | series that count what happens to cases: openings, closings, targets, answers |
+//! | `durations.rs` | series of how long it takes: stages, pauses, exposure windows, and the policy's targets |
 //! | `intake.rs` | series of sources, suppression, dead letters |
 //! | `engine.rs` | series of the engine itself |
 //! | `open_cases.rs` | how many cases wait for what, and the oldest of them |
@@ -14,6 +15,7 @@
 //! docs/metrics.md has the table of stages and of all series; a test compares it with the registry.
 
 mod cases;
+mod durations;
 mod engine;
 mod intake;
 mod labels;
@@ -23,7 +25,7 @@ mod registry;
 
 pub use engine::{Ending, Traffic};
 pub use observation::{
-    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Observation, Opening, Resolution, SlaOutcome, SlaTarget,
-    Stage, Waiting,
+    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Means, Observation, Opening, Resolution, SlaOutcome,
+    SlaTarget, Slice, Stage, Waiting,
 };
 pub use registry::Metrics;

@@ -6,7 +6,7 @@
 
 use smol_str::SmolStr;
 
-use crate::finding::vocabulary;
+use crate::finding::{Class, vocabulary};
 use crate::time::{EventTime, Span};
 use crate::wire::{ActionKind, BottleneckKind, FeedbackKind};
 
@@ -83,11 +83,13 @@ vocabulary! {
         Recurred = "recurred",
         /// The fix was claimed, the verification found the risk still there or the service unhealthy.
         VerificationFailed = "verification_failed",
+        /// The fix was claimed, and nobody verified it in time.
+        Unverified = "unverified",
     }
 }
 
 vocabulary! {
-    /// How a case closed. Only the first counts as an exposure window closed.
+    /// How a case closed. Only the first two count as an exposure window closed.
     Closing {
         /// Independent verification.
         Verified = "verified",
@@ -102,13 +104,32 @@ vocabulary! {
     }
 }
 
+impl Closing {
+    /// Whether the exposure is gone by it.
+    pub const fn ends_the_exposure(self) -> bool {
+        matches!(self, Self::Verified | Self::Absent)
+    }
+}
+
 vocabulary! {
     /// Who resolved a closed case.
     Resolution {
-        /// No person touched it.
+        /// A responder that Shutter sent; no person touched it.
         Automatic = "automatic",
-        /// At least one person did.
+        /// At least one person answered.
         People = "people",
+        /// Neither: somebody repaired it without a word to Shutter.
+        Elsewhere = "elsewhere",
+    }
+}
+
+vocabulary! {
+    /// What contained an exposure unasked.
+    Means {
+        /// A control that buys time.
+        Containment = "containment",
+        /// The action itself, on the path `enforce`.
+        Action = "action",
     }
 }
 
@@ -147,8 +168,21 @@ pub struct Waiting {
     pub bottleneck: BottleneckKind,
     /// Its risk class.
     pub risk: SmolStr,
+    /// Class of its leading finding.
+    pub class: Class,
     /// When its exposure began: its age counts from here.
     pub detected_at: EventTime,
+}
+
+/// By what a figure of a case can be broken down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Path of the case.
+    pub path: SmolStr,
+    /// Risk class of the case.
+    pub risk: SmolStr,
+    /// Class of its leading finding.
+    pub class: Class,
 }
 
 /// One thing that happened to a case.
@@ -158,12 +192,12 @@ pub enum Observation {
     StageDone {
         /// Which.
         stage: Stage,
-        /// Path of the case.
-        path: SmolStr,
-        /// Risk class of the case.
-        risk: SmolStr,
+        /// Of what case.
+        of: Slice,
         /// How long it took, pauses included; below zero (clocks of sources) counts as zero.
         span: Span,
+        /// For how much of it the clock of its target stood still.
+        paused: Span,
     },
     /// Clocks of a case stood still for so long; told when they run again or the case closes.
     Paused {
@@ -178,10 +212,8 @@ pub enum Observation {
     Opened {
         /// Why it is open now.
         opening: Opening,
-        /// Path.
-        path: SmolStr,
-        /// Risk class.
-        risk: SmolStr,
+        /// Of what case.
+        of: Slice,
     },
     /// A case closed.
     Closed {
@@ -191,10 +223,8 @@ pub enum Observation {
         resolution: Resolution,
         /// Answers by persons in this generation.
         human_touches: u32,
-        /// Path.
-        path: SmolStr,
-        /// Risk class.
-        risk: SmolStr,
+        /// Of what case.
+        of: Slice,
     },
     /// An open case came, went, or waits for something else now. A restored case comes with `from: None`.
     Moved {
@@ -209,8 +239,8 @@ pub enum Observation {
         target: SlaTarget,
         /// How.
         outcome: SlaOutcome,
-        /// Risk class.
-        risk: SmolStr,
+        /// Of what case.
+        of: Slice,
     },
     /// The owner was warned of a target before its deadline.
     SlaWarned {
@@ -233,11 +263,15 @@ pub enum Observation {
     Approval {
         /// How.
         outcome: ApprovalOutcome,
+        /// Of what case.
+        of: Slice,
     },
-    /// A containment took effect unasked.
+    /// An exposure was contained unasked, for the first time in its generation.
     AutoContained {
-        /// Risk class.
-        risk: SmolStr,
+        /// By what.
+        means: Means,
+        /// Of what case.
+        of: Slice,
     },
     /// An escalation step went out.
     Escalated {

@@ -7,27 +7,33 @@ use smol_str::SmolStr;
 
 use super::labels::{Maker, Words};
 use super::observation::Waiting;
+use crate::finding::Class;
 use crate::time::{EventTime, WallTime};
 use crate::wire::BottleneckKind;
 
-/// Cases with one bottleneck and one risk class, by when their exposure began.
+/// What an open case waits for, its risk class, its class.
+type Place = (BottleneckKind, SmolStr, Class);
+/// Cases of one place, by when their exposure began.
 type Begun = BTreeMap<EventTime, u64>;
 
 pub(super) struct OpenCases {
     count: IntGaugeVec,
     oldest: IntGaugeVec,
-    waiting: BTreeMap<(BottleneckKind, SmolStr), Begun>,
+    waiting: BTreeMap<Place, Begun>,
 }
 
 impl OpenCases {
     pub fn new(make: &Maker<'_>) -> Self {
-        let labels = &["bottleneck", "risk_class"];
         Self {
-            count: make.gauges("shutter_cases_open", "Open cases on this instance by what they wait for.", labels),
+            count: make.gauges(
+                "shutter_cases_open",
+                "Open cases on this instance by what they wait for.",
+                &["bottleneck", "risk_class", "class"],
+            ),
             oldest: make.gauges(
                 "shutter_case_oldest_age_seconds",
                 "Age of the oldest open case, from when its source first saw the exposure.",
-                labels,
+                &["bottleneck", "risk_class"],
             ),
             waiting: BTreeMap::new(),
         }
@@ -35,7 +41,7 @@ impl OpenCases {
 
     pub fn moved(&mut self, from: Option<&Waiting>, to: Option<&Waiting>) {
         if let Some(from) = from
-            && let Some(begun) = self.waiting.get_mut(&(from.bottleneck, from.risk.clone()))
+            && let Some(begun) = self.waiting.get_mut(&place(from))
             && let Some(count) = begun.get_mut(&from.detected_at)
         {
             *count -= 1;
@@ -44,7 +50,7 @@ impl OpenCases {
             }
         }
         if let Some(to) = to {
-            let begun = self.waiting.entry((to.bottleneck, to.risk.clone())).or_default();
+            let begun = self.waiting.entry(place(to)).or_default();
             *begun.entry(to.detected_at).or_default() += 1;
         }
     }
@@ -52,25 +58,33 @@ impl OpenCases {
     /// Brings the gauges up to date; classes that share a label are added up.
     pub fn show(&mut self, words: &Words, now: WallTime) {
         self.waiting.retain(|_, begun| !begun.is_empty());
-        let mut shown: BTreeMap<(BottleneckKind, &str), (u64, Option<EventTime>)> = BTreeMap::new();
+        let mut open: BTreeMap<(BottleneckKind, &str, Class), u64> = BTreeMap::new();
+        let mut oldest: BTreeMap<(BottleneckKind, &str), Option<EventTime>> = BTreeMap::new();
         for bottleneck in BottleneckKind::ALL {
             for risk in words.risks() {
-                shown.insert((*bottleneck, risk), (0, None));
+                oldest.insert((*bottleneck, risk), None);
+                open.extend(Class::ALL.iter().map(|class| ((*bottleneck, risk, *class), 0)));
             }
         }
-        for ((bottleneck, risk), begun) in &self.waiting {
-            let entry = shown.entry((*bottleneck, words.risk(risk))).or_default();
-            entry.0 += begun.values().sum::<u64>();
-            let first = begun.keys().next().copied();
-            entry.1 = entry.1.into_iter().chain(first).min();
+        for ((bottleneck, risk, class), begun) in &self.waiting {
+            let risk = words.risk(risk);
+            *open.entry((*bottleneck, risk, *class)).or_default() += begun.values().sum::<u64>();
+            let first = oldest.entry((*bottleneck, risk)).or_default();
+            *first = first.iter().chain(begun.keys().next()).min().copied();
         }
         self.count.reset();
-        self.oldest.reset();
-        for ((bottleneck, risk), (count, first)) in shown {
-            let labels = [bottleneck.as_str(), risk];
-            let age = first.map_or(0, |first| now.since(first.as_wall()).as_millis().max(0) / 1_000);
+        for ((bottleneck, risk, class), count) in open {
+            let labels = [bottleneck.as_str(), risk, class.as_str()];
             self.count.with_label_values(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
-            self.oldest.with_label_values(&labels).set(age);
+        }
+        self.oldest.reset();
+        for ((bottleneck, risk), first) in oldest {
+            let age = first.map_or(0, |first| now.since(first.as_wall()).as_millis().max(0) / 1_000);
+            self.oldest.with_label_values(&[bottleneck.as_str(), risk]).set(age);
         }
     }
+}
+
+fn place(at: &Waiting) -> Place {
+    (at.bottleneck, at.risk.clone(), at.class)
 }

@@ -1,6 +1,6 @@
 //! [`Metrics`]: one call per thing that happens, and the text that Prometheus reads.
 //!
-//! One lock around all of it: it is taken once per transaction and once per scrape, never per detection.
+//! One lock around all of it: it is taken once per transaction and shortly per scrape, never per detection.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use prometheus::{Registry, TextEncoder};
 use smol_str::SmolStr;
 
-use super::cases::{Cases, Durations};
+use super::cases::Cases;
+use super::durations::Durations;
 use super::engine::{Ending, Engine, Traffic};
 use super::intake::Intake;
-use super::labels::{Maker, Words, buckets};
+use super::labels::{Maker, Words};
 use super::observation::Observation;
 use super::open_cases::OpenCases;
 use crate::casework::Enforcement;
@@ -49,7 +50,7 @@ impl Metrics {
         let make = Maker(&registry);
         let all = All {
             words: Words::of(&rules.policy),
-            durations: Durations::new(&make, buckets(&rules.policy)),
+            durations: Durations::new(&make, &rules.policy),
             cases: Cases::new(&make),
             intake: Intake::new(&make),
             engine: Engine::new(&make),
@@ -76,11 +77,7 @@ impl Metrics {
     pub fn rules(&self, rules: &Rules, enforcement: Enforcement) {
         let mut all = self.all();
         all.words = Words::of(&rules.policy);
-        let wanted = buckets(&rules.policy);
-        if wanted.iter().any(|edge| !all.durations.buckets.contains(edge)) {
-            all.durations.leave(&self.registry);
-            all.durations = Durations::new(&Maker(&self.registry), wanted);
-        }
+        all.durations.follow(&rules.policy, &self.registry);
         all.appear();
         all.engine.rules(&rules.stamp());
         all.engine.enforcement(i64::from(enforcement == Enforcement::On));
@@ -143,10 +140,14 @@ impl Metrics {
 
     /// What Prometheus reads (text format 0.0.4); ages are as of `now`.
     pub fn text_at(&self, now: WallTime) -> String {
-        let mut all = self.all();
-        let All { open, words, .. } = &mut *all;
-        open.show(words, now);
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        let families = {
+            let mut all = self.all();
+            let All { open, words, .. } = &mut *all;
+            open.show(words, now);
+            self.registry.gather()
+        };
+        // Ten thousand lines take a while to write; no transaction waits for them.
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
     /// The same as of the machine's clock.
@@ -170,8 +171,8 @@ impl All {
 
     fn observe(&mut self, seen: &Observation) {
         match seen {
-            Observation::StageDone { stage, path, risk, span } => {
-                self.durations.stage(&self.words, *stage, path, risk, *span);
+            Observation::StageDone { stage, of, span, paused } => {
+                self.durations.stage(&self.words, *stage, of, *span, *paused);
             }
             Observation::Paused { path, risk, span } => self.durations.paused(&self.words, path, risk, *span),
             Observation::Moved { from, to } => self.open.moved(from.as_ref(), to.as_ref()),

@@ -3,6 +3,7 @@
 //! `SHUTTER_BLESS=1 cargo test --test scenarios` writes what comes out into the files; review the diff like code.
 //! Every story is told twice: once plainly, once with each step undone and done again and the state rebuilt from
 //! its changelog in between; both must read the same. How to write one: `story/README.md`.
+//! `scrape.rs` compares what `/metrics` says after some of them.
 
 #[path = "../../benches/support/cpu.rs"]
 #[allow(dead_code, reason = "the benches use all of it")]
@@ -11,6 +12,7 @@ mod direct;
 mod measures;
 mod plain;
 mod properties;
+mod scrape;
 mod script;
 mod stage;
 mod transcript;
@@ -40,7 +42,7 @@ fn tell(path: &Path) -> Result<(), String> {
 }
 
 /// The first lines that differ.
-fn difference(was: &str, is: &str) -> String {
+pub fn difference(was: &str, is: &str) -> String {
     let (was, is): (Vec<&str>, Vec<&str>) = (was.lines().collect(), is.lines().collect());
     let at = was.iter().zip(&is).position(|(a, b)| a != b).unwrap_or(was.len().min(is.len()));
     let some = |lines: &[&str], mark: &str| -> String {

@@ -16,6 +16,7 @@ use shutter::time::{Span, WallTime};
 use shutter::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
 
 use crate::plain::Plain;
+use crate::scrape::Scrape;
 use crate::script::{Story, Words, span, time};
 use crate::transcript::Transcript;
 
@@ -90,7 +91,23 @@ struct Stage {
     site: Site,
 }
 
+/// The story with what came out of it beneath each line.
 pub fn perform(story: &Story, trials: Trials) -> Result<String, String> {
+    told(&mut staged(story, trials)?, story)
+}
+
+/// What `/metrics` says when it is over.
+pub fn scraped(story: &Story, trials: Trials) -> Result<String, String> {
+    let mut stage = staged(story, trials)?;
+    let engine = &stage.show.engine;
+    let names = sources(story)?;
+    let names = names.iter().map(|source| source.name.as_str());
+    stage.out.scrape = Some(Scrape::new(engine.rules(), names, engine.now()));
+    told(&mut stage, story)?;
+    Ok(stage.out.scrape.map(|scrape| scrape.told(stage.show.engine.now())).unwrap_or_default())
+}
+
+fn staged(story: &Story, trials: Trials) -> Result<Stage, String> {
     let set = |name: &str, otherwise: &str| story.setting.get(name).cloned().unwrap_or_else(|| otherwise.to_owned());
     let start = WallTime::parse(&set("start", "2026-03-02T09:00:00Z")).map_err(|e| e.to_string())?;
     let (policy, catalog) = (set("policy", "base.yaml"), set("catalog", "base.yaml"));
@@ -112,7 +129,10 @@ pub fn perform(story: &Story, trials: Trials) -> Result<String, String> {
     let cast = cast(&set("responders", "nobody"), &rules)?;
     let engine = Engine::new(settings, site.clone(), rules, trials, start);
     let out = Transcript { start, ..Transcript::default() };
-    let mut stage = Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0, site };
+    Ok(Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0, site })
+}
+
+fn told(stage: &mut Stage, story: &Story) -> Result<String, String> {
     let mut text = String::new();
     for line in &story.lines {
         text.push_str(line);
@@ -199,6 +219,7 @@ impl Stage {
             "enforcement" => {
                 let to = Enforcement::parse(words.word(1)?).ok_or("on or off")?;
                 let happened = self.show.engine.set_enforcement(to).map_err(|e| e.to_string())?;
+                self.out.scrape.iter_mut().for_each(|scrape| scrape.enforce(self.show.engine.rules(), to));
                 self.heard(happened);
                 Ok(())
             }
@@ -206,6 +227,7 @@ impl Stage {
                 let named = |name: &str, now: &str| words.named.get(name).cloned().unwrap_or_else(|| now.to_owned());
                 (self.policy, self.catalog) = (named("policy", &self.policy), named("catalog", &self.catalog));
                 let rules = rules(&self.policy, &self.catalog)?;
+                self.out.scrape.iter().for_each(|scrape| scrape.reload(&rules));
                 let happened = self.show.engine.set_rules(rules).map_err(|e| e.to_string())?;
                 self.heard(happened);
                 Ok(())

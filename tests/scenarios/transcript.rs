@@ -7,6 +7,8 @@ use shutter::ids::CaseUid;
 use shutter::time::WallTime;
 use shutter::wire::{Action, ActionKind, CaseView, Deadlines, Receipt};
 
+use crate::scrape::Scrape;
+
 /// What is known of a case so far.
 #[derive(Default)]
 pub struct Known {
@@ -24,6 +26,8 @@ pub struct Transcript {
     pub cases: BTreeMap<String, Known>,
     pub names: BTreeMap<CaseUid, String>,
     pub commands: BTreeMap<String, String>,
+    /// Metrics that follow, where somebody looks at them.
+    pub scrape: Option<Scrape>,
 }
 
 impl Transcript {
@@ -56,6 +60,7 @@ impl Transcript {
     }
 
     pub fn happened(&mut self, engine: &Engine, happened: &Happened) {
+        self.scrape.iter().for_each(|scrape| scrape.happened(happened));
         let at = happened.at;
         for uid in &happened.reached {
             self.name(*uid);

@@ -88,7 +88,7 @@ impl Tally {
         for observation in &happened.observations {
             match observation {
                 Observation::Escalated { .. } => self.escalations += 1,
-                Observation::Closed { .. } => self.verified_closures += 1,
+                Observation::Closed { closing, .. } if closing.ends_the_exposure() => self.verified_closures += 1,
                 _ => {}
             }
         }
