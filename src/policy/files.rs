@@ -50,7 +50,7 @@ pub enum FilesError {
 }
 
 /// One file, or every `.yaml` and `.yml` file of a folder and those below it. Names that begin with a
-/// dot are left out (editors' copies, and the inner folders of a Kubernetes volume).
+/// dot are left out (editors' copies, and the inner folders of a Kubernetes volume), and so are tests ([`is_test`]).
 ///
 /// # Errors
 /// What can't be read, with its path.
@@ -62,6 +62,46 @@ pub fn read(path: &Path) -> Result<Sources, FilesError> {
         files.push((name, text(path, &mut bytes)?));
         return Ok(Sources::new(files));
     }
+    for (name, path) in listed(path)?.into_iter().filter(|(name, _)| !is_test(name)) {
+        files.push((name, text(&path, &mut bytes)?));
+    }
+    if files.is_empty() {
+        return Err(FilesError::Nothing { path: path.to_path_buf() });
+    }
+    Ok(Sources::new(files))
+}
+
+/// Whether a file holds tests of a policy, and is no part of it: `…_test.yaml`.
+pub fn is_test(name: &str) -> bool {
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| stem.ends_with("_test"))
+}
+
+/// The files of tests in a folder and those below it, in order; a file itself, whatever its name.
+///
+/// # Errors
+/// What can't be read, with its path.
+pub fn tests(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    if !is_folder(path)? {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut found: Vec<PathBuf> =
+        listed(path)?.into_iter().filter(|(name, _)| is_test(name)).map(|(_, path)| path).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// The text of one file.
+///
+/// # Errors
+/// Where it can't be read.
+pub fn read_text(path: &Path) -> Result<String, FilesError> {
+    text(path, &mut 0)
+}
+
+/// Every YAML file below a folder: its name from there, and its path.
+fn listed(path: &Path) -> Result<Vec<(String, PathBuf)>, FilesError> {
+    let mut files = Vec::new();
     let mut folders = vec![(path.to_path_buf(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
         let unreadable = |error| FilesError::Unreadable { path: folder.clone(), error };
@@ -82,14 +122,11 @@ pub fn read(path: &Path) -> Result<Sources, FilesError> {
                 if files.len() == limits::RULE_FILES {
                     return Err(FilesError::TooMuch { path, what: "one file too many".to_owned() });
                 }
-                files.push((inner, text(&path, &mut bytes)?));
+                files.push((inner, path));
             }
         }
     }
-    if files.is_empty() {
-        return Err(FilesError::Nothing { path: path.to_path_buf() });
-    }
-    Ok(Sources::new(files))
+    Ok(files)
 }
 
 /// A report on what was read from there, with names that a person can open.
