@@ -35,6 +35,9 @@ pub enum Command {
     /// Check a policy, and the catalog beside it.
     #[command(after_help = super::check::END.text())]
     Check(super::check::Args),
+    /// Run the tests that lie beside a policy.
+    #[command(after_help = exit::help(super::test::EXAMPLES))]
+    Test(super::test::Args),
     /// Show the findings in a file of detections.
     #[command(after_help = super::normalize::END.text())]
     Normalize(super::normalize::Args),
@@ -81,6 +84,7 @@ impl Command {
             Self::Enforce(args) => super::enforce::run(args),
             Self::DeadLetters(args) => super::dead_letters::run(args),
             Self::Check(args) => super::check::run(args),
+            Self::Test(args) => super::test::run(&args),
             Self::Normalize(args) => super::normalize::run(args),
             Self::Replay(args) => super::replay::run(args),
             Self::Demo(args) => super::demo::run(&args),

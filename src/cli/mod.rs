@@ -8,6 +8,7 @@
 //! | `help.rs` | the end of every `--help`: examples, notes, exit codes |
 //! | `input.rs` | record files, as a stream of records |
 //! | `check.rs` | `shutter check` |
+//! | `test.rs`, `test/` | `shutter test` |
 //! | `normalize.rs` | `shutter normalize` |
 //! | `run.rs` | `shutter run` |
 //! | `demo/` | `shutter demo` |
@@ -40,6 +41,7 @@ mod replay;
 mod run;
 mod shown;
 mod site;
+mod test;
 mod topics;
 
 pub use frame::{Cli, Command, main};

@@ -36,7 +36,8 @@ use crate::log::{Record, TopicPartition};
 use crate::policy::{Catalog, Ceiling, Rules, compile, files, report::Colour, term};
 use crate::time::{Span, WallTime};
 
-use answers::{Cast, NoFeedback};
+use answers::Cast;
+pub(super) use answers::NoFeedback;
 use ledger::Ledger;
 use order::{Ordered, Reading};
 use output::{Output, Overwrite};

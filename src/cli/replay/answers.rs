@@ -28,7 +28,7 @@ impl Responder for Cast {
 
 /// A replay has no feedback topic.
 #[derive(Debug)]
-pub(super) struct NoFeedback;
+pub(in crate::cli) struct NoFeedback;
 
 impl ReadFeedback for NoFeedback {
     fn decode(&self, _: &[u8]) -> Result<Feedback, Reject> {
