@@ -41,7 +41,7 @@ fn every_mistake_has_its_place_and_the_next_step() {
             "did you mean `person`?",
         ),
         ("  - {name: x, given: [{detect: key}], expect: {pathh: a}}", "pathh", "did you mean `path`?"),
-        ("  - {name: x, given: [{detect: key}], expect: {actions: [{dos: a}]}}", "dos", "expected one of do, by"),
+        ("  - {name: x, given: [{detect: key}], expect: {actions: [{dos: a}]}}", "dos", "did you mean `do`?"),
         ("  - {name: x, given: [{detect: key}], expect: {actions: [a b c]}}", "a b c", "kind before it"),
         ("  - {name: x, given: [{detect: key}], expect: {deadlines: {acknowledge: soon}}}", "soon", "from detection"),
         ("  - {name: x, given: [{detect: key}], expect: {closed: maybe}}", "maybe", "true or false"),

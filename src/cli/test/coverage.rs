@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 
-use crate::casework::{Argument, decide};
+use crate::casework::{Argument, Containing, Decision, decide};
 use crate::policy::{Policy, Rules};
 use crate::wire::Receipt;
 
 /// Kinds of rules, in the order in which they are told.
-const KINDS: [&str; 7] = ["playbook", "risk", "group", "suppress", "protect", "budget", "approval"];
+const KINDS: [&str; 8] = ["playbook", "risk", "group", "suppress", "protect", "budget", "breaker", "approval"];
 
 /// Rules that were decided by.
 #[derive(Debug, Default)]
@@ -25,24 +25,29 @@ pub(super) struct Share {
 }
 
 impl Coverage {
-    /// Takes note of a receipt.
-    pub fn hear(&mut self, receipt: &Receipt, rules: &Rules) {
+    /// Takes note of a receipt; gives its decision, taken again, where it is one.
+    pub fn hear(&mut self, receipt: &Receipt, rules: &Rules) -> Option<Decision> {
         for rule in &receipt.rules {
             self.0.insert((rule.kind.clone(), rule.id.clone()));
         }
         if receipt.argument.is_empty() {
-            return;
+            return None;
         }
-        let Ok(argument) = serde_json::from_str::<Argument>(&receipt.argument) else { return };
+        let argument: Argument = serde_json::from_str(&receipt.argument).ok()?;
         let decision = decide(rules, &argument);
         let group = rules.policy.group(&argument.lead).rule;
         self.0.insert((SmolStr::new_static("group"), group));
-        for ask in decision.budgets {
-            self.0.insert((SmolStr::new_static("budget"), ask.budget));
+        let contains = match &decision.contain {
+            Containing::Wanted(wanted) => wanted.budgets.as_slice(),
+            _ => &[],
+        };
+        for ask in decision.budgets.iter().chain(contains) {
+            self.0.insert((SmolStr::new_static(ask.kind.as_str()), ask.budget.clone()));
         }
-        if let Some(ask) = decision.ask {
-            self.0.insert((SmolStr::new_static("approval"), ask.rule));
+        if let Some(ask) = &decision.ask {
+            self.0.insert((SmolStr::new_static("approval"), ask.rule.clone()));
         }
+        Some(decision)
     }
 
     /// Of each kind that the policy has.
@@ -63,6 +68,7 @@ fn ids(policy: &Policy, kind: &str) -> Vec<SmolStr> {
         "group" => policy.group.iter().map(|rule| rule.id.clone()).collect(),
         "suppress" => policy.suppress.iter().map(|rule| rule.id.clone()).collect(),
         "protect" => policy.protect.iter().map(|rule| rule.id.clone()).collect(),
+        "breaker" => policy.breakers.iter().map(|rule| rule.id.clone()).collect(),
         "budget" => policy.budgets.iter().map(|rule| rule.id.clone()).collect(),
         _ => policy.approvals.keys().cloned().collect(),
     };

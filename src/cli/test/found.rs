@@ -8,10 +8,7 @@ use super::model::What;
 use super::tree::{Tree, since};
 use crate::ids::CaseUid;
 use crate::time::WallTime;
-use crate::wire::{Action, ActionKind, CaseView, Receipt};
-
-/// Reasons that tell where a decision came from. All others made it more careful.
-const NEUTRAL: [&str; 4] = ["playbook", "no_playbook", "owner", "no_owner"];
+use crate::wire::{Action, ActionKind, CaseView, Purpose, Receipt};
 
 /// What is known of one case.
 pub(super) struct Known {
@@ -27,6 +24,8 @@ pub(super) struct Known {
     pub receipts: Vec<Receipt>,
     /// The last decision.
     pub decision: Option<Receipt>,
+    /// Codes of what made it more careful than its playbook.
+    pub grounds: Vec<SmolStr>,
 }
 
 /// Everything that a test has brought about so far.
@@ -86,7 +85,11 @@ impl Known {
             What::OwnerFrom => Tree::word(view.owner.as_ref().map_or("nobody", |owner| owner.source.as_str())),
             What::Phase => Tree::word(&view.phase),
             What::Severity => Tree::word(view.severity),
-            What::Because => Tree::words(self.careful()),
+            What::Because => Tree::words(&self.grounds),
+            What::Containment => Tree::word(view.containment.as_ref().map_or_else(
+                || "none".to_owned(),
+                |containment| format!("{} {}", containment.state, containment.action),
+            )),
             What::Bottleneck => match &view.bottleneck {
                 None => Tree::word("none"),
                 Some(waits) => Tree::Map(vec![
@@ -123,12 +126,6 @@ impl Known {
         let other = action.cancel_of.as_ref().and_then(|id| self.sent.iter().find(|sent| sent.command_id == *id));
         &other.unwrap_or(action).action
     }
-
-    /// Codes of what made the last decision more careful than its playbook.
-    fn careful(&self) -> impl Iterator<Item = &SmolStr> {
-        let reasons = self.decision.iter().flat_map(|decision| &decision.reasons);
-        reasons.map(|reason| &reason.code).filter(|code| !NEUTRAL.contains(&code.as_str()))
-    }
 }
 
 fn is_notice(action: &Action) -> bool {
@@ -142,6 +139,9 @@ fn is_update(action: &Action) -> bool {
 
 fn sent(action: &Action, name: &str, start: WallTime) -> Tree {
     let mut tree = vec![("do", Tree::word(format!("{} {name}", action.kind)))];
+    if action.purpose != Purpose::Act {
+        tree.push(("purpose", Tree::word(action.purpose)));
+    }
     tree.push(("by", Tree::word(&action.responder)));
     if !action.recipients.is_empty() {
         tree.push(("to", Tree::words(&action.recipients)));

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::compare::{Compared, Failure, compare};
@@ -217,6 +218,8 @@ impl<'a> Stage<'a> {
             (FeedbackKind::Approved | FeedbackKind::Rejected, None) => {
                 sent(&|a| a.kind == ActionKind::Approve).map(|action| action.digest.clone())
             }
+            // Of the plan that is told; a wrong one is said on purpose.
+            (FeedbackKind::Planned, None) => said.reason.as_ref().map(|plan| hex::encode(Sha256::digest(plan))),
             _ => None,
         };
         let now = self.show.engine.now();
@@ -247,7 +250,7 @@ impl<'a> Stage<'a> {
 }
 
 const fn answers_a_command(kind: FeedbackKind) -> bool {
-    matches!(kind, FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled)
+    matches!(kind, FeedbackKind::Executed | FeedbackKind::Planned | FeedbackKind::Failed | FeedbackKind::Cancelled)
 }
 
 /// Who says it: as the test says, else a person of the catalog, else whoever the policy names so.
@@ -292,13 +295,15 @@ fn note(engine: &Engine, happened: &Happened, found: &mut Found, coverage: &mut 
             seen: 0,
             receipts: Vec::new(),
             decision: None,
+            grounds: Vec::new(),
         });
     }
     for receipt in &happened.receipts {
-        coverage.hear(receipt, engine.rules());
+        let decision = coverage.hear(receipt, engine.rules());
         if let Some(case) = by_uid(found, &receipt.case_uid) {
-            if !receipt.argument.is_empty() {
+            if let Some(decision) = decision {
                 case.decision = Some(receipt.clone());
+                case.grounds = decision.grounds;
             }
             case.receipts.push(receipt.clone());
         }

@@ -9,7 +9,7 @@ use crate::policy::term::parse_span;
 use crate::time::WallTime;
 
 /// Keys of an action that is expected.
-const ACTION: &[&str] = &["do", "by", "to", "target", "at", "says"];
+const ACTION: &[&str] = &["do", "purpose", "by", "to", "target", "at", "says"];
 /// Keys of a bottleneck that is expected.
 const BOTTLENECK: &[&str] = &["kind", "who", "next_step"];
 /// Targets that may have a deadline.
@@ -62,7 +62,14 @@ fn check(what: What, key: &Key, value: &Node, problems: &mut Problems) {
         What::Generation | What::Findings | What::Detections | What::Cases => {
             count(value, 0, u32::MAX, problems);
         }
-        What::Path | What::Playbook | What::Risk | What::Owner | What::OwnerFrom | What::Phase | What::Severity => {
+        What::Path
+        | What::Playbook
+        | What::Risk
+        | What::Owner
+        | What::OwnerFrom
+        | What::Phase
+        | What::Severity
+        | What::Containment => {
             text(value, "a word", problems);
         }
         What::Because
