@@ -5,6 +5,8 @@
 //! | `model.rs` | a compiled policy's types |
 //! | `lookup.rs` | what it says of one finding |
 //! | `predicate.rs`, `glob.rs`, `index.rs` | matching |
+//! | `explain.rs` | why a rule doesn't match |
+//! | `promotion.rs` | the bar for acting unasked |
 //! | `term.rs`, `calendar.rs`, `zone.rs` | lengths of time, and what they mean where people work in hours |
 //! | `clocks.rs` | targets, warnings, escalation steps |
 //! | `catalog/` | people, teams, and what belongs to whom |
@@ -28,8 +30,10 @@ mod lint;
 mod lookup;
 mod model;
 pub(crate) mod node;
+pub mod explain;
 pub mod predicate;
 pub mod report;
+pub mod promotion;
 mod rules;
 mod source;
 pub mod term;
@@ -47,6 +51,7 @@ pub use model::{
 };
 pub use predicate::{Predicate, Truth};
 pub use report::{Diagnostic, Level, Report, Warning};
+pub use promotion::{Promotion, Share};
 pub use rules::Rules;
 pub use source::{SourceFile, Sources};
 pub use term::Term;

@@ -18,6 +18,7 @@ use super::clocks::{EscalationStep, RiskClass};
 use super::glob::Glob;
 use super::index::Index;
 use super::predicate::Predicate;
+use super::promotion::Promotion;
 
 pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect, SourceRule};
 pub use reopen::{Problem, Reopen};
@@ -94,6 +95,8 @@ pub struct Policy {
     pub verifiers: Vec<Glob>,
     /// When a case that returns is the same case.
     pub reopen: Reopen,
+    /// What a playbook must show before it may act unasked.
+    pub promotion: Option<Promotion>,
     /// Findings first seen longer ago than this never enforce.
     pub greatest_age: Span,
     /// Tags of a resource that a decision may turn on.
@@ -416,6 +419,7 @@ impl Policy {
             sources: Vec::new(),
             verifiers: Vec::new(),
             reopen: Reopen::default(),
+            promotion: None,
             greatest_age: Span::days(7),
             tags: BTreeSet::new(),
             index: Indexes::default(),

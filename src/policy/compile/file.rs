@@ -13,7 +13,7 @@ use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
 use super::draft::{Draft, Named, NamedRecipient};
-use super::{acting, calendars, clocks, refused, rules};
+use super::{acting, calendars, clocks, promotion, refused, rules};
 
 /// The language that these files are written in.
 const LANGUAGE: &str = "shutter/1";
@@ -123,7 +123,8 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         }
     }
     type Reader = fn(&Node, &mut Draft, &mut Problems);
-    let once: [(&'static str, Reader); 2] = [("owners", rules::owners), ("reopen", rules::reopen)];
+    let once: [(&'static str, Reader); 3] =
+        [("owners", rules::owners), ("reopen", rules::reopen), ("promotion", promotion::promotion)];
     for (key, read) in once {
         if let Some(node) = fields.get(key) {
             draft.only_once(key, fields.key(key).unwrap_or(&node.at), problems);

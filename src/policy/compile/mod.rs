@@ -7,6 +7,7 @@
 //! | `rules.rs` | what sorts and limits |
 //! | `clocks.rs`, `calendars.rs` | how long anything may take |
 //! | `acting.rs`, `contain.rs`, `target.rs` | what is done |
+//! | `promotion.rs` | the bar for acting unasked |
 //! | `refused.rs` | what this version doesn't run |
 //! | `draft.rs` | the rules with their places, for the lints |
 
@@ -17,6 +18,7 @@ mod contain;
 pub(super) mod draft;
 mod file;
 mod matching;
+mod promotion;
 mod refused;
 mod rules;
 mod target;
