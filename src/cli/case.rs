@@ -5,6 +5,9 @@
 mod explain;
 mod list;
 mod show;
+mod why_not;
+
+pub(super) use why_not::why_not;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -39,6 +42,7 @@ const EXPLAIN: Ending = Ending {
     examples: &[
         "shutter case explain 3f2a --config shutter.yaml",
         "shutter case explain 3f2a --config shutter.yaml --format json",
+        "shutter case explain 3f2a --config shutter.yaml --why-not enforce",
     ],
     notes: &[FIRST_DIGITS],
     found: None,
@@ -55,7 +59,7 @@ pub enum Args {
     Show(One),
     /// Explain one case: every decision, with what matched and why.
     #[command(after_help = EXPLAIN.text())]
-    Explain(One),
+    Explain(explain::Args),
 }
 
 /// One case.
@@ -75,7 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args {
         Args::List(args) => list::run(&args),
         Args::Show(one) => show::run(&one),
-        Args::Explain(one) => explain::run(&one),
+        Args::Explain(args) => explain::run(&args),
     }
 }
 

@@ -18,12 +18,13 @@
 //! | `feedback.rs`, `feedback/` | `shutter feedback` |
 //! | `enforce.rs` | `shutter enforce` |
 //! | `dead_letters.rs` | `shutter dead-letters` |
-//! | `site.rs`, `remote.rs`, `shown.rs` | what those share: the installation's log, its HTTP, printing |
+//! | `site.rs`, `remote.rs`, `announced.rs`, `shown.rs` | what those share: the installation's log, its HTTP, its rules, printing |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
 //!
 //! A new command is one `mod` line here, and one variant and one arm in `frame.rs`. Its variant carries
 //! `#[command(after_help = END.text())]`: a test asks for examples of its own that can be typed, and the exit codes.
 
+mod announced;
 mod case;
 mod check;
 mod dead_letters;
