@@ -5,42 +5,39 @@
 
 mod answers;
 mod case;
+mod compare;
+mod course;
+mod decisions;
 mod ledger;
 mod members;
 mod order;
 mod outlook;
 mod output;
+mod receipt;
 mod table;
 mod tally;
+mod trace;
 
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use smol_str::SmolStr;
 
-use super::exit;
 use super::help::Ending;
 use super::input::Form;
-use super::normalize;
-use super::shown;
-use crate::casework::Site;
+use super::{announced, exit, normalize};
+use crate::casework::CasePath;
 use crate::clock;
-use crate::engine::{Answered, Engine, Trials};
 use crate::formats::Format;
-use crate::intake::{Settings, Source};
-use crate::log::{Record, TopicPartition};
-use crate::policy::{Catalog, Ceiling, Rules, compile, files, report::Colour, term};
+use crate::policy::{Ceiling, Rules, term};
 use crate::time::{Span, WallTime};
 
-use answers::Cast;
 pub(super) use answers::NoFeedback;
-use ledger::Ledger;
-use order::{Ordered, Reading};
+use course::Course;
 use output::{Output, Overwrite};
+use trace::Trace;
 
 /// The end of `shutter replay --help`.
 pub const END: Ending = Ending {
@@ -48,6 +45,9 @@ pub const END: Ending = Ending {
         "shutter replay --policy deploy/policy --catalog deploy/catalog --format trivy --input report.json --out out",
         "shutter replay --policy deploy/policy --mapping deploy/mappings/ait-ads.yaml --input alerts.csv.gz --out out \\\n    \
          --ceiling enforce --answers simulated --go-on 30d --members",
+        "shutter replay --policy new --compare old --format trivy --input report.json --out out",
+        "shutter replay --policy deploy/policy --format falco --input day.ndjson --out out --decisions operators.csv",
+        "shutter replay --policy deploy/policy --catalog deploy/catalog --receipt receipt.json --why-not enforce",
     ],
     notes: &[
         "Records are taken in the order of their event time, and the clock stops at the last one unless --go-on lets it run \
@@ -58,7 +58,7 @@ pub const END: Ending = Ending {
          (dead_letters.restricted.jsonl for what may bear secrets), summary.json; docs/replay.md explains each field. \
          Secrets are hashed with SHUTTER_SITE_KEY from the environment, as by normalize.",
     ],
-    found: Some("records were rejected"),
+    found: Some("records were rejected, or a receipt doesn't come out again"),
 };
 
 /// Who answers what is sent.
@@ -83,7 +83,7 @@ pub struct Args {
     catalog: Option<PathBuf>,
 
     /// Format of the records
-    #[arg(long, value_name = "NAME", value_parser = normalize::format, required_unless_present = "mapping", help = normalize::format_help())]
+    #[arg(long, value_name = "NAME", value_parser = normalize::format, required_unless_present_any = ["mapping", "receipt"], help = normalize::format_help())]
     format: Option<Format>,
 
     /// Mapping file that says how the records are read, in place of a format
@@ -95,12 +95,32 @@ pub struct Args {
     records: Option<Form>,
 
     /// File of records: .json, .ndjson, .csv, each also gzipped; - is standard input
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "receipt")]
+    input: Option<PathBuf>,
 
     /// Folder for what comes out
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "receipt")]
+    out: Option<PathBuf>,
+
+    /// Compare with what another policy makes of the same records, and say which rule made the difference
+    #[arg(long, value_name = "OLD_POLICY", conflicts_with = "receipt")]
+    compare: Option<PathBuf>,
+
+    /// With --compare: the catalog of the other policy [default: the same]
+    #[arg(long, value_name = "DIR", requires = "compare")]
+    compare_catalog: Option<PathBuf>,
+
+    /// Compare with what operators did: CSV with `record` or `rule` or `resource`, and `decision`
+    #[arg(long, value_name = "FILE", conflicts_with = "receipt")]
+    decisions: Option<PathBuf>,
+
+    /// Take the decisions of these receipts again, and say whether they come out byte for byte
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "out", "mapping", "format"])]
+    receipt: Option<PathBuf>,
+
+    /// With --receipt: say what stood between each decision and this path
+    #[arg(long, value_name = "PATH", requires = "receipt", value_parser = receipt::path)]
+    why_not: Option<CasePath>,
 
     /// Overwrite what an earlier replay left in that folder
     #[arg(long)]
@@ -153,173 +173,48 @@ fn span(text: &str) -> Result<Span, String> {
 /// # Errors
 /// A policy, a catalog, a file or a folder that can't be used; a disk that says no; a broken promise of the engine.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let rules = Arc::new(rules(&args)?);
-    let (decoder, format) = normalize::decoder(args.format, args.mapping.as_deref())?;
-    let name = SmolStr::from(args.source.as_deref().unwrap_or(&format));
-    Output::check(&args.out, &args.input, if args.force { Overwrite::Earlier } else { Overwrite::Never })?;
+    let rules = rules(&args, &args.policy, args.catalog.as_deref())?;
+    if let Some(file) = &args.receipt {
+        return receipt::run(file, &rules, args.why_not);
+    }
+    let (Some(input), Some(out)) = (&args.input, &args.out) else {
+        return Err(exit::usage("--input and --out are missing"));
+    };
+    let old = match &args.compare {
+        Some(policy) => Some(rules_of_old(&args, policy)?),
+        None => None,
+    };
+    let wanted = args.decisions.as_deref().map(decisions::read).transpose()?;
+    let overwrite = if args.force { Overwrite::Earlier } else { Overwrite::Never };
+    Output::check(out, input, overwrite)?;
+    let before = out.join("old");
+    if old.is_some() {
+        Output::check(&before, input, overwrite)?;
+    }
     let began = clock::instant();
-
-    let redactor = normalize::redactor();
-    let fallback = args.received_at.or_else(|| order::file_time(&args.input)).unwrap_or_else(clock::now);
-    let form = normalize::form(args.records, &decoder);
-    let ordered = Ordered::read(&Reading {
-        path: &args.input,
-        form,
-        decoder: &decoder,
-        source: &name,
-        redactor: &redactor,
-        fallback,
-    })?;
-    told(&ordered, &args, fallback);
-    let settings = Settings {
-        tenant: args.tenant.as_str().into(),
-        sources: vec![Source { name: name.clone(), decoder: Arc::new(decoder), secret_bearing: false }],
-        redactor,
-        feedback: Arc::new(NoFeedback),
-        partitions: args.partitions,
-        dead_letter_bytes: usize::MAX,
-    };
-    let site = Site::new(args.tenant.as_str(), Ceiling::Enforce);
-    let start = ordered.records.first().map_or(fallback, |record| record.at);
-    let engine = Engine::new(settings, site, Arc::clone(&rules), Trials::default(), start);
-    let file = file_name(&args.input);
-    let mut replay = Replay {
-        show: Answered::new(engine, Cast::new(args.answers, &rules)),
-        ledger: Ledger::new(&rules, Output::open(&args.out)?, args.members),
-        topic: TopicPartition::new(file.as_str(), 0),
-        source: name,
-    };
-    replay.ledger.describe(&file, &format, args.answers, &ordered, &rules);
-    for (place, message) in &ordered.too_large {
-        replay.ledger.too_large(&file, *place, message, fallback)?;
+    let course = Course::read(&args, input)?;
+    let trace = if old.is_some() || wanted.is_some() { Trace::On } else { Trace::Off };
+    let now = course.run(&args, &rules, out, trace)?;
+    writeln!(std::io::stdout(), "{}", table::table(&now.tally, &now.cases, began.elapsed(), &args))?;
+    if let Some(old_rules) = &old {
+        let was = course.run(&args, old_rules, &before, trace)?;
+        compare::tell(&was, &now, (old_rules, &rules), out)?;
     }
-    let bar = progress(ordered.records.len());
-    for (done, record) in ordered.records.into_iter().enumerate() {
-        replay.take(record)?;
-        if done % 256 == 0 {
-            bar.set_position(done as u64);
-        }
+    if let Some(wanted) = &wanted {
+        decisions::tell(wanted, &now, out)?;
     }
-    bar.finish_and_clear();
-    replay.finish(began, &args)
+    Ok(ExitCode::from(if now.tally.rejects() == 0 { exit::OK } else { exit::FOUND }))
 }
 
-/// What a person should know of the file before reading what comes of it.
-fn told(ordered: &Ordered, args: &Args, fallback: WallTime) {
-    let name = file_name(&args.input);
-    if ordered.seen() == 0 {
-        shown::remark(format_args!("{name}: no records in it; is that the right file, and is --records right?"));
-    }
-    if !ordered.was_ordered {
-        shown::remark(format_args!(
-            "{name}: the records aren't in the order of their event time; they are taken in that order (ties as they \
-             stand)."
-        ));
-    }
-    if ordered.undated > 0 && args.received_at.is_none() {
-        shown::remark(format_args!(
-            "{name}: records without a time of their own: {}; they count as made at {fallback}, when the file was \
-             written. --received-at sets another time.",
-            ordered.undated
-        ));
-    }
-}
-
-/// The file without its folder: the same records give the same receipts wherever they lie.
-fn file_name(path: &Path) -> String {
-    match path.file_name() {
-        Some(name) if name != "-" => name.to_string_lossy().into_owned(),
-        _ => "stdin".to_owned(),
-    }
-}
-
-/// Policy and catalog, compiled; what is wrong with them is shown with its place.
-fn rules(args: &Args) -> anyhow::Result<Rules> {
-    let colour = if std::io::stderr().is_terminal() { Colour::Always } else { Colour::Never };
-    let read = |path: &PathBuf| files::read(path).map_err(|error| exit::usage(error.to_string()));
-    let compiled = compile(read(&args.policy)?);
-    let Some(mut policy) = compiled.policy else {
-        return Err(exit::usage(format!("{}\nthe policy can't be used", compiled.report.render(colour))));
-    };
+/// Policy and catalog, compiled, under the ceiling that is asked for.
+fn rules(args: &Args, policy: &Path, catalog: Option<&Path>) -> anyhow::Result<Arc<Rules>> {
+    let mut rules = announced::from_disk(policy, catalog)?;
     if let Some(ceiling) = args.ceiling {
-        policy.ceiling = ceiling;
+        Arc::make_mut(&mut rules.policy).ceiling = ceiling;
     }
-    let catalog = match &args.catalog {
-        None => Catalog::default(),
-        Some(path) => match Catalog::compiled(read(path)?) {
-            (Some(catalog), _) => catalog,
-            (None, report) => {
-                return Err(exit::usage(format!("{}\nthe catalog can't be used", report.render(colour))));
-            }
-        },
-    };
-    Ok(Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) })
+    Ok(Arc::new(rules))
 }
 
-fn progress(records: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(records as u64), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} records, {per_sec}, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// A replay under way.
-struct Replay {
-    show: Answered<Cast>,
-    ledger: Ledger,
-    /// The file, as the place of its records.
-    topic: TopicPartition,
-    source: SmolStr,
-}
-
-impl Replay {
-    fn take(&mut self, record: order::Timed) -> anyhow::Result<()> {
-        self.advance(record.at)?;
-        let place = record.place;
-        let raw = Record {
-            from: self.topic.clone(),
-            offset: i64::try_from(place.number).unwrap_or(i64::MAX),
-            timestamp: record.at,
-            key: None,
-            value: Some(record.bytes),
-            headers: Vec::new(),
-        };
-        let happened = self.show.engine.detections(&self.source, &[raw])?;
-        self.show.hear(&happened);
-        self.ledger.record(place, &happened)
-    }
-
-    fn advance(&mut self, to: WallTime) -> anyhow::Result<()> {
-        let Self { show, ledger, .. } = self;
-        if show.next_due().is_none_or(|at| at > to) {
-            show.engine.stand_still_until(to);
-            return Ok(());
-        }
-        let mut kept = Ok(());
-        show.advance_to(to, |_, happened| {
-            if kept.is_ok() {
-                kept = ledger.keep(happened);
-            }
-        })?;
-        kept
-    }
-
-    fn finish(mut self, began: std::time::Instant, args: &Args) -> anyhow::Result<ExitCode> {
-        if let Some(span) = args.go_on {
-            self.advance(self.show.engine.now().plus(span))?;
-        }
-        let engine = &self.show.engine;
-        let views = engine.views();
-        let open = views.iter().filter(|view| view.closed_at.is_none());
-        let deadlines: Vec<WallTime> = open.filter_map(|view| engine.deadline_of(&view.uid)).collect();
-        let tally = &mut self.ledger.tally;
-        tally.until = Some(engine.now());
-        tally.deadlines_not_reached = deadlines.len() as u64;
-        tally.next_deadline = deadlines.into_iter().min();
-        tally.answers_not_arrived = self.show.under_way() as u64;
-        let (tally, cases) = self.ledger.close(views)?;
-        writeln!(std::io::stdout(), "{}", table::table(&tally, &cases, began.elapsed(), args))?;
-        Ok(ExitCode::from(if tally.rejects() == 0 { exit::OK } else { exit::FOUND }))
-    }
+fn rules_of_old(args: &Args, policy: &Path) -> anyhow::Result<Arc<Rules>> {
+    rules(args, policy, args.compare_catalog.as_deref().or(args.catalog.as_deref()))
 }

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::part::{Part, Surroundings};
 use super::proofs::{Broken, Trials, Watch};
 use crate::casework::{Casework, Enforcement, Outbox, Site, Stray};
-use crate::ids::{CaseUid, partition_of};
+use crate::ids::{CaseUid, Fingerprint, partition_of};
 use crate::intake::{Input, Intake, Rejected, Role, Settings, SourceCount, Suppressed};
 use crate::log::Record;
 use crate::metrics::Observation;
@@ -43,6 +43,8 @@ pub struct Happened {
     pub observations: Vec<Observation>,
     /// Cases that findings of this input went to, in the order of the findings.
     pub reached: Vec<CaseUid>,
+    /// Those findings, in the same order.
+    pub findings: Vec<Fingerprint>,
     /// Cases that changed: ask [`Engine::view`].
     pub changed: BTreeSet<CaseUid>,
     /// Cases that were forgotten, as they were last.
@@ -144,6 +146,7 @@ impl Engine {
             suppressed: taken.suppressed,
             sources: taken.sources,
             reached: taken.events.iter().map(|routed| routed.key).collect(),
+            findings: taken.events.iter().map(|routed| fingerprint_of(&routed.event)).collect(),
             ..Happened::default()
         };
         let events = taken.events.into_iter().map(|routed| routed.event).collect();
@@ -338,4 +341,8 @@ impl Engine {
         uids.sort_unstable();
         uids.iter().filter_map(|uid| self.view(uid)).collect()
     }
+}
+
+fn fingerprint_of(event: &CaseEvent) -> Fingerprint {
+    event.finding.as_ref().map(|said| said.finding.fingerprint).unwrap_or_default()
 }

@@ -8,11 +8,13 @@ use super::super::input::Place;
 use super::super::shown;
 use super::Answers;
 use super::case::Told;
+use super::course::Outcome;
 use super::members::Members;
 use super::order::Ordered;
 use super::outlook::Outlook;
 use super::output::Output;
 use super::tally::Tally;
+use super::trace::{Trace, Traced};
 use crate::engine::Happened;
 use crate::policy::Rules;
 use crate::time::WallTime;
@@ -26,6 +28,7 @@ pub(super) struct Ledger {
     pub tally: Tally,
     outlook: Outlook,
     members: Option<Members>,
+    traced: Option<Traced>,
     /// Cases that were forgotten, as they were last.
     forgotten: Vec<Told>,
     output: Output,
@@ -33,11 +36,12 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Empty ones.
-    pub fn new(rules: &Arc<Rules>, output: Output, members: bool) -> Self {
+    pub fn new(rules: &Arc<Rules>, output: Output, members: bool, trace: Trace) -> Self {
         Self {
             tally: Tally::default(),
-            outlook: Outlook::new(rules),
+            outlook: Outlook::new(rules, trace),
             members: members.then(Members::default),
+            traced: (trace == Trace::On).then(Traced::default),
             forgotten: Vec::new(),
             output,
         }
@@ -91,6 +95,9 @@ impl Ledger {
         if let Some(members) = &mut self.members {
             happened.reached.iter().for_each(|uid| members.add(*uid, place.number));
         }
+        if let Some(traced) = &mut self.traced {
+            traced.record(place.number, happened);
+        }
         self.keep(happened)
     }
 
@@ -116,7 +123,7 @@ impl Ledger {
     }
 
     /// Writes what is left; gives the counts and the cases, the one that matters most first.
-    pub fn close(mut self, views: Vec<CaseView>) -> anyhow::Result<(Tally, Vec<Told>)> {
+    pub fn close(mut self, views: Vec<CaseView>) -> anyhow::Result<Outcome> {
         let mut cases = std::mem::take(&mut self.forgotten);
         cases.extend(views.into_iter().map(|view| self.told(view)));
         cases.sort_by_cached_key(Told::rank);
@@ -125,6 +132,6 @@ impl Ledger {
         self.output.cases(&cases)?;
         self.output.summary(&self.tally)?;
         self.output.close()?;
-        Ok((self.tally, cases))
+        Ok(Outcome { tally: self.tally, cases, traced: self.traced.unwrap_or_default() })
     }
 }

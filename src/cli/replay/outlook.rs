@@ -7,10 +7,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use smol_str::SmolStr;
 
+use super::trace::Trace;
 use crate::casework::{Argument, CasePath, decide};
 use crate::ids::CaseUid;
 use crate::policy::{Ceiling, Path, Rules};
-use crate::wire::Receipt;
+use crate::wire::{MatchedRule, Receipt};
 
 /// Reasons that tell where a decision came from. All others made it more careful.
 const NEUTRAL: [&str; 4] = ["playbook", "no_playbook", "owner", "no_owner"];
@@ -30,6 +31,10 @@ pub(super) struct Prospect {
     pub because: Vec<String>,
     /// Codes of what makes `lifted` more careful than `wanted`.
     pub held_by: Vec<SmolStr>,
+    /// Rules that the decision matched.
+    pub matched: Vec<MatchedRule>,
+    /// What it was taken from, where something is compared.
+    pub argument: Option<Box<Argument>>,
 }
 
 impl Prospect {
@@ -41,6 +46,8 @@ impl Prospect {
         decided: CasePath::Observe,
         because: Vec::new(),
         held_by: Vec::new(),
+        matched: Vec::new(),
+        argument: None,
     };
 }
 
@@ -49,15 +56,16 @@ impl Prospect {
 pub(super) struct Outlook {
     lifted: Rules,
     last: BTreeMap<CaseUid, Prospect>,
+    trace: Trace,
 }
 
 impl Outlook {
     /// Under the rules that the replay works with.
-    pub fn new(rules: &Rules) -> Self {
+    pub fn new(rules: &Rules, trace: Trace) -> Self {
         let mut policy = (*rules.policy).clone();
         policy.ceiling = Ceiling::Enforce;
         let lifted = Rules { policy: Arc::new(policy), catalog: Arc::clone(&rules.catalog) };
-        Self { lifted, last: BTreeMap::new() }
+        Self { lifted, last: BTreeMap::new(), trace }
     }
 
     /// Takes a decision again. A receipt of anything else changes nothing.
@@ -86,6 +94,8 @@ impl Outlook {
             decided: CasePath::parse(&receipt.outcome).unwrap_or(CasePath::Observe),
             because: receipt.reasons.iter().map(|reason| reason.text.clone()).collect(),
             held_by: held.map(|reason| reason.code.clone()).collect(),
+            matched: receipt.rules.clone(),
+            argument: (self.trace == Trace::On).then(|| Box::new(argument)),
         };
         self.last.insert(receipt.case_uid, prospect);
         Ok(())

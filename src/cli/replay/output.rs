@@ -26,6 +26,9 @@ const NAMES: [&str; 6] = [
     "summary.json",
 ];
 
+/// What a comparison leaves beside them.
+const COMPARED: [&str; 4] = ["compared.jsonl", "compare.json", "disagreements.jsonl", "agreement.json"];
+
 /// Whether what is there may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overwrite {
@@ -50,14 +53,15 @@ impl Output {
         if folder.exists() && !folder.is_dir() {
             return Err(exit::usage(format!("{shown}: is a file; --out expects a folder, which is made if need be")));
         }
+        let names = || NAMES.iter().chain(&COMPARED);
         let real = |path: &Path| path.canonicalize().ok();
-        if let Some(path) = NAMES.iter().map(|name| folder.join(name)).find(|p| p.exists() && real(p) == real(input)) {
+        if let Some(path) = names().map(|name| folder.join(name)).find(|p| p.exists() && real(p) == real(input)) {
             return Err(exit::usage(format!(
                 "{} is the input, and would be written over; name another folder for --out",
                 path.display()
             )));
         }
-        let there = NAMES.iter().map(|name| folder.join(name)).find(|path| path.exists());
+        let there = names().map(|name| folder.join(name)).find(|path| path.exists());
         match there {
             Some(path) if overwrite == Overwrite::Never => Err(exit::usage(format!(
                 "{} is there already; name another folder, or overwrite with --force",
@@ -157,4 +161,31 @@ impl Output {
 fn line(file: &mut BufWriter<File>, value: &impl Serialize) -> anyhow::Result<()> {
     serde_json::to_writer(&mut *file, value).map_err(std::io::Error::from).context("writing what came out")?;
     file.write_all(b"\n").context("writing what came out")
+}
+
+/// One more file of JSON lines.
+pub(super) struct Lines(BufWriter<File>);
+
+impl Lines {
+    /// Makes it.
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).map_err(|e| exit::usage(format!("{}: can't be made: {e}", path.display())))?;
+        Ok(Self(BufWriter::new(file)))
+    }
+
+    /// One line.
+    pub fn put(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        line(&mut self.0, value)
+    }
+
+    /// Everything is on disk.
+    pub fn close(mut self) -> anyhow::Result<()> {
+        self.0.flush().context("writing what came out")
+    }
+}
+
+/// One more file with one JSON value.
+pub(super) fn pretty(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value).with_context(|| path.display().to_string())?;
+    fs::write(path, text + "\n").map_err(|e| exit::usage(format!("{}: can't be made: {e}", path.display())))
 }

@@ -135,7 +135,7 @@ fn closing(tally: &Tally, args: &Args) -> String {
             let _never_fails = writeln!(text, ": {}; --go-on 7d would show what comes of that.", later.join(", "));
         }
     }
-    let out = args.out.display();
+    let out = args.out.as_deref().unwrap_or(std::path::Path::new(".")).display();
     let _never_fails = write!(text, "One order of inputs; live there are many. Everything is in {out}.");
     text
 }
