@@ -38,6 +38,12 @@ pub enum Command {
     /// Run the tests that lie beside a policy.
     #[command(after_help = exit::help(super::test::EXAMPLES))]
     Test(super::test::Args),
+    /// What a policy says, as the tables of a runbook.
+    #[command(subcommand, after_help = exit::help(super::policy::EXAMPLES))]
+    Policy(super::policy::Args),
+    /// Which playbooks that ask have shown that they need not ask any more.
+    #[command(after_help = exit::help(super::promote::EXAMPLES))]
+    Promote(super::promote::Args),
     /// Show the findings in a file of detections.
     #[command(after_help = super::normalize::END.text())]
     Normalize(super::normalize::Args),
@@ -85,6 +91,8 @@ impl Command {
             Self::DeadLetters(args) => super::dead_letters::run(args),
             Self::Check(args) => super::check::run(args),
             Self::Test(args) => super::test::run(&args),
+            Self::Policy(args) => super::policy::run(&args),
+            Self::Promote(args) => super::promote::run(&args),
             Self::Normalize(args) => super::normalize::run(args),
             Self::Replay(args) => super::replay::run(args),
             Self::Demo(args) => super::demo::run(&args),

@@ -13,6 +13,8 @@
 //! | `run.rs` | `shutter run` |
 //! | `demo/` | `shutter demo` |
 //! | `replay.rs`, `replay/` | `shutter replay` |
+//! | `policy.rs`, `policy/` | `shutter policy` |
+//! | `promote.rs`, `promote/` | `shutter promote` |
 //! | `topics.rs` | `shutter topics` |
 //! | `case.rs`, `case/` | `shutter case` |
 //! | `feedback.rs`, `feedback/` | `shutter feedback` |
@@ -37,6 +39,8 @@ mod help;
 pub mod input;
 pub mod logging;
 mod normalize;
+mod policy;
+mod promote;
 mod remote;
 mod replay;
 mod run;
