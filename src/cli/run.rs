@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::http::{self, Http};
 use crate::limits;
-use crate::service::{self, AssembleError, Assembled, Backing, Chores, Options, Running, Stopped};
+use crate::service::{self, AssembleError, Assembled, Backing, Chores, Options, ReloadError, Running, Stopped};
 use crate::worker::Shared;
 
 /// The end of `shutter run --help`.
@@ -26,7 +26,7 @@ pub const END: Ending = Ending {
     ],
     notes: &[
         "SIGTERM and SIGINT stop it after the open transaction. SIGHUP reads policy and catalog again, as a change of \
-              their files does within a few seconds; the configuration is read at the start only.",
+              their files does within a few seconds and POST /v1/rules/reload at once; the configuration is read at the start only.",
     ],
     found: None,
 };
@@ -77,6 +77,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
         trust,
         replaying: std::sync::Mutex::default(),
         waiting: http::Waiting::default(),
+        reload: Some(from_disk(&config, &shared)),
     });
     let workers = setups.len();
     let listener = http::bind(config.http.listen)?;
@@ -153,17 +154,18 @@ async fn signals(config: Config, shared: Arc<Shared>) -> anyhow::Result<()> {
     }
 }
 
+/// For `POST /v1/rules/reload`.
+fn from_disk(config: &Config, shared: &Arc<Shared>) -> http::rules::Reload {
+    let (config, shared) = (config.clone(), Arc::clone(shared));
+    Arc::new(move || service::reload(&config, &shared))
+}
+
 fn reload(config: &Config, shared: &Shared) {
-    match service::rules(config) {
-        Ok((_, announcement, warnings)) => {
-            for warning in warnings {
-                tracing::warn!("{warning}");
-            }
-            shared.announce(announcement);
-        }
+    match service::reload(config, shared) {
+        Ok(reloaded) => reloaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
         Err(error) => {
             let (what, problems) = match &error {
-                AssembleError::Rules { what, problems, .. } => (*what, problems.clone()),
+                ReloadError::Rules(AssembleError::Rules { what, problems, .. }) => (*what, problems.clone()),
                 other => ("policy or catalog", vec![other.to_string()]),
             };
             // One line, whatever stands in the files: whoever reads logs by the line must not lose half of it.

@@ -24,6 +24,7 @@ mod health;
 pub mod letters;
 mod page;
 mod post;
+pub mod rules;
 mod server;
 #[cfg(test)]
 mod slow_clients;

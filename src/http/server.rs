@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::answer::Problem;
 use super::connections::{self, Patience};
 use super::guard::{self, Waiting};
-use super::{actions, cases, enforcement, health, letters, post as posts, topics};
+use super::{actions, cases, enforcement, health, letters, post as posts, rules, topics};
 use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
@@ -45,6 +45,8 @@ pub struct Http {
     pub replaying: Mutex<()>,
     /// Room for requests that wait.
     pub waiting: Waiting,
+    /// Reads the rules again from disk; none where there are no folders.
+    pub reload: Option<rules::Reload>,
 }
 
 /// Why the server can't serve.
@@ -98,6 +100,7 @@ fn router(http: Arc<Http>, within: Duration) -> Router {
         .route("/v1/topics/{topic}", get(topics::partitions))
         .route("/v1/topics/{topic}/{partition}", get(topics::read))
         .route("/v1/enforcement", get(enforcement::read).post(enforcement::throw))
+        .route("/v1/rules/reload", post(rules::reload))
         .route("/v1/dead-letters/replay", post(letters::replay))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&http), guard::let_in));
     Router::new()

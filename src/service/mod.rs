@@ -6,6 +6,7 @@
 //! | `assemble` | configuration → parts |
 //! | `chores` | what keeps the log from growing for ever |
 //! | `feedback` | bytes and headers → feedback and its sender |
+//! | `reload` | rules read again from disk |
 //! | `running` | workers as threads; stopping them |
 //! | `switch` | the kill switch from outside |
 //! | `letters` | dead letters back to their sources, each at most once |
@@ -14,10 +15,12 @@ mod assemble;
 mod chores;
 mod feedback;
 pub mod letters;
+mod reload;
 mod running;
 pub mod switch;
 
 pub use assemble::{AssembleError, Assembled, Backing, EMBEDDED_COUNTS, Options, codec_of, rules};
 pub use chores::Chores;
 pub use feedback::FeedbackReader;
+pub use reload::{ReloadError, Reloaded, reload};
 pub use running::{Running, Stopped};

@@ -116,6 +116,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         trust,
         replaying: Mutex::default(),
         waiting: http::Waiting::default(),
+        reload: None,
     });
     let stop = Arc::new(Notify::new());
     let mut server = runtime.spawn(http::serve(http, listener, {
