@@ -71,6 +71,7 @@ pub use escalation::{Escalation, EscalationStep};
 pub use guards::guard_key;
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
+pub use sla::deadlines;
 pub use state::{
     Absence, Approval, BudgetAsk, BudgetState, BudgetWait, Case, CasePath, Command, CommandState, Containment,
     ContainmentState, FindingState, Fix, Grant, Phase, Plan, RulesState, Verification, VerifyTerms,

@@ -13,7 +13,7 @@ use crate::wire::Deadlines;
 const DEFAULT_ACKNOWLEDGE: Span = Span::days(7);
 
 /// Deadlines of a risk class, from detection.
-pub(super) fn deadlines(policy: &Policy, risk: Option<&RiskClass>, detected: WallTime) -> Deadlines {
+pub fn deadlines(policy: &Policy, risk: Option<&RiskClass>, detected: WallTime) -> Deadlines {
     let Some(class) = risk else {
         return Deadlines { acknowledge: Some(detected.plus(DEFAULT_ACKNOWLEDGE)), ..Deadlines::default() };
     };

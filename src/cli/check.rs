@@ -2,19 +2,24 @@
 //!
 //! Not for finding them (`policy/`).
 
+mod against;
+
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::clock;
 use crate::policy::report::{Colour, Diagnostic};
-use crate::policy::{Catalog, Level, Policy, Report, compile, files};
+use crate::policy::{Catalog, Level, Policy, Report, Rules, compile, files};
 
-use super::exit;
 use super::help::Ending;
+use super::site::Site;
+use super::{exit, shown};
+use against::Moves;
 
 /// The end of `shutter check --help`.
 pub const END: Ending = Ending {
@@ -22,6 +27,7 @@ pub const END: Ending = Ending {
         "shutter check --policy deploy/policy",
         "shutter check --policy deploy/policy --catalog deploy/catalog --strict",
         "shutter check --catalog catalog-info.yaml --format json",
+        "shutter check --policy policy --against-running --config shutter.yaml",
     ],
     notes: &[],
     found: Some("there are warnings, and --strict was given"),
@@ -42,6 +48,12 @@ pub struct Args {
     /// Warnings fail too.
     #[arg(long)]
     strict: bool,
+    /// Count what these rules would change about the cases that are open now
+    #[arg(long, requires_all = ["policy", "config"])]
+    against_running: bool,
+    /// With --against-running: the configuration of the installation
+    #[arg(long, value_name = "FILE", requires = "against_running")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,6 +74,8 @@ struct Answer<'a> {
     grouping_digest: Option<&'a str>,
     catalog_digest: Option<&'a str>,
     diagnostics: Vec<&'a Diagnostic>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against_running: Option<&'a Moves>,
 }
 
 /// Reads, compiles, prints.
@@ -86,6 +100,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         reports.push(files::named(compiled.report, path));
         policy = compiled.policy;
     }
+    let moves = match (&args.config, &policy) {
+        (Some(config), Some(policy)) => Some(against_running(config, policy, catalog.as_ref())?),
+        _ => None,
+    };
     let total = |level| reports.iter().map(|report| report.count(level)).sum::<usize>();
     let answer = Answer {
         errors: total(Level::Error),
@@ -95,6 +113,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         grouping_digest: policy.as_ref().map(|policy| policy.grouping.as_str()),
         catalog_digest: catalog.as_ref().map(|catalog| catalog.digest.as_str()),
         diagnostics: reports.iter().flat_map(|report| &report.diagnostics).collect(),
+        against_running: moves.as_ref(),
     };
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -112,6 +131,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             let (errors, warnings) = (answer.errors, answer.warnings);
             writeln!(out, "{}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
+            for line in moves.iter().flat_map(Moves::lines) {
+                writeln!(out, "{}", shown::line(&line))?;
+            }
         }
     }
     Ok(ExitCode::from(match (answer.errors, answer.warnings) {
@@ -120,6 +142,23 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         (0, _) => exit::OK,
         _ => exit::USAGE,
     }))
+}
+
+/// Under the catalog that was named, else the one that the configuration names.
+fn against_running(config: &Path, policy: &Policy, catalog: Option<&Catalog>) -> anyhow::Result<Moves> {
+    let site = Site::open(config)?;
+    let catalog = match (catalog, &site.config.catalog) {
+        (Some(catalog), _) => catalog.clone(),
+        (None, None) => Catalog::default(),
+        (None, Some(path)) => match Catalog::compiled(read(path)?) {
+            (Some(catalog), _) => catalog,
+            (None, report) => {
+                let told = report.render(Colour::Never);
+                return Err(exit::usage(format!("{told}\nthe configuration's catalog can't be used")));
+            }
+        },
+    };
+    against::moves(&site, &Rules { policy: Arc::new(policy.clone()), catalog: Arc::new(catalog) })
 }
 
 fn read(path: &Path) -> anyhow::Result<crate::policy::Sources> {
