@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use crate::facts::{Facts, Value};
 
+use super::lint::logic;
+use super::model::{Playbook, Policy, RiskClass};
 use super::predicate::{Predicate, Truth};
 
 /// A condition that doesn't hold.
@@ -47,6 +49,27 @@ impl Predicate {
     }
 }
 
+/// Steps that a question about two rules may take.
+const FUEL: u32 = 10_000;
+
+impl Policy {
+    /// Risk classes that a playbook's cases may be of, in the policy's order: none that its match rules out, none behind
+    /// one that takes them all.
+    pub fn risks_of(&self, playbook: &Playbook) -> Vec<&RiskClass> {
+        let mut risks = Vec::new();
+        for risk in &self.risk {
+            if logic::refutes(&playbook.matcher, &risk.matcher, &mut logic::Fuel(FUEL)) {
+                continue;
+            }
+            risks.push(risk);
+            if logic::implies(&playbook.matcher, &risk.matcher, &mut logic::Fuel(FUEL)) {
+                break;
+            }
+        }
+        risks
+    }
+}
+
 /// A value for a person.
 pub fn seen(value: Value<'_>) -> String {
     match value {
@@ -63,7 +86,6 @@ mod tests {
     use super::*;
     use crate::facts::Context;
     use crate::finding::{Class, Finding};
-    use crate::policy::Policy;
     use crate::time::EventTime;
 
     fn missed(matcher: &str) -> Option<(String, String)> {

@@ -17,5 +17,6 @@ mod operator;
 #[path = "../kafka/process.rs"]
 #[allow(dead_code)]
 mod process;
+mod rules;
 mod site;
 mod wrong;

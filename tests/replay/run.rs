@@ -87,6 +87,10 @@ impl Done {
         serde_json::from_slice(&std::fs::read(self.out.join("summary.json")).unwrap()).unwrap()
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.out
+    }
+
     pub fn left_nothing(self) -> Self {
         assert!(!self.out.exists(), "{} was made", self.out.display());
         self
@@ -96,10 +100,9 @@ impl Done {
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
         let mut all: Vec<(String, Vec<u8>)> = std::fs::read_dir(&self.out)
             .unwrap()
-            .map(|entry| {
-                let path = entry.unwrap().path();
-                (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())
-            })
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
             .collect();
         all.sort();
         all

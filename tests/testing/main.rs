@@ -5,5 +5,6 @@
 mod blessing;
 mod documents;
 mod failing;
+mod promoting;
 mod run;
 mod wrong;

@@ -14,7 +14,7 @@ use crate::facts::Field;
 use crate::finding::Class;
 use crate::policy::predicate::Predicate;
 use crate::policy::{
-    ApprovalRule, BudgetScope, Ceiling, Counts, Path, Playbook, Policy, Recipient, RiskClass, Signs, Sla, Verify,
+    ApprovalRule, BudgetScope, Ceiling, Counts, Path, Playbook, Policy, Recipient, Signs, Sla, Verify,
 };
 
 /// `shutter policy doc`
@@ -75,7 +75,6 @@ fn row(policy: &Policy, playbook: &Playbook) -> Row {
         let unless = contain.unless.as_ref().map(|unless| format!(", unless {unless}")).unwrap_or_default();
         format!("{}, for {} at a time{unless}", contain.action, contain.lease)
     });
-    let risks: Vec<&RiskClass> = policy.risk.iter().filter(|risk| !apart(&playbook.matcher, &risk.matcher)).collect();
     Row {
         class: classes(&playbook.matcher),
         playbook: playbook.id.to_string(),
@@ -87,7 +86,7 @@ fn row(policy: &Policy, playbook: &Playbook) -> Row {
         unasked: playbook.path == Path::Enforce,
         containment: contain.unwrap_or_default(),
         approver: approval.map(|rule| asked(rule, plan)).unwrap_or_default(),
-        sla: risks.iter().map(|risk| risk.id.as_str()).collect::<Vec<_>>().join(" or "),
+        sla: policy.risks_of(playbook).iter().map(|risk| risk.id.as_str()).collect::<Vec<_>>().join(" or "),
         verification: playbook.verify.as_ref().map(verification).unwrap_or_default(),
         also: playbook.also.join(", "),
     }
@@ -106,28 +105,6 @@ fn may_be(matcher: &Predicate, class: &str) -> bool {
         Predicate::Any(parts) => parts.iter().any(|part| may_be(part, class)),
         Predicate::Text { field: Field::Class, any_of } => any_of.iter().any(|pattern| pattern.matches(class)),
         _ => true,
-    }
-}
-
-/// Whether no finding can be meant by both, as far as their severities and classes tell.
-fn apart(a: &Predicate, b: &Predicate) -> bool {
-    match b {
-        Predicate::Any(parts) => parts.iter().all(|part| apart(a, part)),
-        Predicate::All(parts) => parts.iter().any(|part| apart(a, part)),
-        Predicate::Severity(own) => severities(a).is_some_and(|others| !own.iter().any(|one| others.contains(one))),
-        Predicate::Text { field: Field::Class, any_of } => Class::ALL
-            .iter()
-            .filter(|class| may_be(a, class.as_str()))
-            .all(|class| !any_of.iter().any(|p| p.matches(class.as_str()))),
-        _ => false,
-    }
-}
-
-fn severities(matcher: &Predicate) -> Option<Vec<crate::finding::Severity>> {
-    match matcher {
-        Predicate::All(parts) => parts.iter().find_map(severities),
-        Predicate::Severity(own) => Some(own.clone()),
-        _ => None,
     }
 }
 

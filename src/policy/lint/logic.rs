@@ -6,7 +6,7 @@ use crate::facts::Field;
 use crate::policy::predicate::{Predicate, Range};
 
 /// Steps left for a comparison.
-pub(super) struct Fuel(pub u32);
+pub(in crate::policy) struct Fuel(pub u32);
 
 impl Fuel {
     fn spent(&mut self) -> bool {
@@ -16,7 +16,7 @@ impl Fuel {
 }
 
 /// Whether every finding for which `narrow` says yes is one for which `wide` does.
-pub(super) fn implies(narrow: &Predicate, wide: &Predicate, fuel: &mut Fuel) -> bool {
+pub(in crate::policy) fn implies(narrow: &Predicate, wide: &Predicate, fuel: &mut Fuel) -> bool {
     use Predicate as P;
     if fuel.spent() {
         return false;
@@ -51,7 +51,7 @@ pub(super) fn implies(narrow: &Predicate, wide: &Predicate, fuel: &mut Fuel) -> 
 }
 
 /// Whether for every finding for which `certain` says yes, `other` is known to be no.
-pub(super) fn refutes(certain: &Predicate, other: &Predicate, fuel: &mut Fuel) -> bool {
+pub(in crate::policy) fn refutes(certain: &Predicate, other: &Predicate, fuel: &mut Fuel) -> bool {
     use Predicate as P;
     if fuel.spent() {
         return false;

@@ -10,7 +10,7 @@
 //! | `logic.rs` | which predicate follows from which |
 
 mod clocks;
-mod logic;
+pub(in crate::policy) mod logic;
 pub(super) mod outside;
 mod references;
 mod safety;
