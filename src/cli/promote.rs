@@ -145,8 +145,10 @@ fn falls_short(counts: &Measured, bar: Promotion) -> Vec<String> {
 }
 
 fn text(rows: &[(String, Measured, Vec<String>)], bar: Option<Promotion>) -> anyhow::Result<()> {
-    let share =
-        |part: u64, all: u64| if all == 0 { "-".to_owned() } else { format!("{part}/{all} {}%", part * 100 / all) };
+    let share = |part: u64, all: u64| match (part * 100).checked_div(all) {
+        None => "-".to_owned(),
+        Some(percent) => format!("{part}/{all} {percent}%"),
+    };
     let head =
         ["playbook", "asked", "approved unchanged", "verified first time", "rolled back", "recurred", "may enforce"];
     let row = |(id, counts, short): &(String, Measured, Vec<String>)| {

@@ -43,7 +43,7 @@ pub struct Happened {
     pub observations: Vec<Observation>,
     /// Cases that findings of this input went to, in the order of the findings.
     pub reached: Vec<CaseUid>,
-    /// Those findings, in the same order.
+    /// Those findings, in the same order; zero where it isn't about one.
     pub findings: Vec<Fingerprint>,
     /// Cases that changed: ask [`Engine::view`].
     pub changed: BTreeSet<CaseUid>,

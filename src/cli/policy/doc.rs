@@ -135,7 +135,10 @@ fn verification(verify: &Verify) -> String {
         false => format!("; {} or {}", pairs(&verify.healthy), verify.if_unhealthy),
     };
     let tries = if verify.tries > 1 { format!(", {} tries", verify.tries) } else { String::new() };
-    format!("{}: {} within {}{tries}{healthy}", verify.by, pairs(&verify.gone), verify.within)
+    let looked =
+        verify.by.as_ref().map(|by| format!("{by}: {} within {}{tries}{healthy}", pairs(&verify.gone), verify.within));
+    let absent = verify.absent_for.map(|quiet| format!("not seen for {quiet} by sources that still report"));
+    looked.into_iter().chain(absent).collect::<Vec<_>>().join("; or ")
 }
 
 fn page(policy: &Policy, rows: &[Row]) -> String {

@@ -36,7 +36,9 @@ impl Traced {
     /// What came of one record.
     pub fn record(&mut self, number: u64, happened: &Happened) {
         let mut reached = Reached::default();
-        for (uid, fingerprint) in happened.reached.iter().zip(&happened.findings) {
+        let found = happened.reached.iter().zip(&happened.findings);
+        // What isn't about a finding (a source is still heard of) goes to a key of its own.
+        for (uid, fingerprint) in found.filter(|(_, fingerprint)| **fingerprint != Fingerprint::default()) {
             self.findings.insert(*fingerprint, *uid);
             if !reached.cases.contains(uid) {
                 reached.cases.push(*uid);

@@ -261,7 +261,7 @@ fn actor(said: &Said, rules: &Rules) -> Result<Actor, String> {
     let policy = &rules.policy;
     let person = rules.catalog.person(&said.by).map(|person| person.id.clone());
     let executes = policy.actions.values().any(|action| action.by == said.by);
-    let verifies = policy.playbooks.iter().filter_map(|p| p.verify.as_ref()).any(|verify| verify.by == said.by);
+    let verifies = policy.playbooks.iter().filter_map(|p| p.verify.as_ref()).any(|v| v.by.as_ref() == Some(&said.by));
     match (person, executes, verifies) {
         (Some(id), false, false) => Ok(Actor { id, kind: ActorKind::Person }),
         (None, true, false) => Ok(Actor { id: said.by.clone(), kind: ActorKind::Executor }),
