@@ -36,13 +36,13 @@ pub enum Command {
     #[command(after_help = super::check::END.text())]
     Check(super::check::Args),
     /// Run the tests that lie beside a policy.
-    #[command(after_help = exit::help(super::test::EXAMPLES))]
+    #[command(after_help = super::test::END.text())]
     Test(super::test::Args),
     /// What a policy says, as the tables of a runbook.
-    #[command(subcommand, after_help = exit::help(super::policy::EXAMPLES))]
+    #[command(subcommand, after_help = super::policy::END.text())]
     Policy(super::policy::Args),
     /// Which playbooks that ask have shown that they need not ask any more.
-    #[command(after_help = exit::help(super::promote::EXAMPLES))]
+    #[command(after_help = super::promote::END.text())]
     Promote(super::promote::Args),
     /// Show the findings in a file of detections.
     #[command(after_help = super::normalize::END.text())]

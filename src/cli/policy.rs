@@ -6,19 +6,21 @@ mod doc;
 
 use std::process::ExitCode;
 
-use super::exit;
+use super::help::Ending;
 
-/// Shown by `--help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter policy doc --policy deploy/policy > runbook.md
-  shutter policy doc --policy deploy/policy --format json";
+/// The end of `shutter policy --help`.
+pub const END: Ending = Ending { examples: &["shutter policy doc --policy deploy/policy"], notes: &[], found: None };
+const DOC: Ending = Ending {
+    examples: &["shutter policy doc --policy deploy/policy", "shutter policy doc --policy deploy/policy --format json"],
+    notes: &[],
+    found: None,
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// Print the policy as the tables of a runbook, in Markdown; what acts unasked stands in bold.
-    #[command(after_help = exit::help(EXAMPLES))]
+    #[command(after_help = DOC.text())]
     Doc(doc::Args),
 }
 

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::site::{Format, Site};
+use super::help::Ending;
+use super::shown::Listing;
+use super::site::Site;
 use super::{announced, exit, shown};
 use crate::clock;
 use crate::config::Config;
@@ -20,15 +22,19 @@ use crate::wire::Receipt;
 use measure::{Measured, measured};
 
 /// The end of `shutter promote --help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter promote --config shutter.yaml
-  shutter promote --config shutter.yaml --policy policy --format json
-  shutter promote --policy deploy/policy --receipts out/receipts.jsonl
-
-For every playbook with `path: approve`: cases that were asked about, how many were approved as asked at the first
-question, verified at the first look, taken back because something suffered, and came back; and whether that meets the
-policy's `promotion`. Exit code 1 says that a playbook which was named with --playbook doesn't meet it.";
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter promote --config shutter.yaml",
+        "shutter promote --config shutter.yaml --policy policy --format json",
+        "shutter promote --policy deploy/policy --receipts out/receipts.jsonl",
+    ],
+    notes: &[
+        "For every playbook with `path: approve`: cases that were asked about, how many were approved as asked at the first \
+         question, verified at the first look, taken back because something suffered, and came back; and whether that meets \
+         the policy's `promotion`.",
+    ],
+    found: Some("the playbook that was named with --playbook doesn't meet the bar"),
+};
 
 /// `shutter promote`
 #[derive(Debug, clap::Args)]
@@ -47,7 +53,7 @@ pub struct Args {
     playbook: Option<String>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: Listing,
 }
 
 /// Reads, counts, prints.
@@ -80,14 +86,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         })
         .collect();
     match args.format {
-        Format::Json => {
+        Listing::Json => {
             let list: Vec<_> = rows
                 .iter()
                 .map(|(id, counts, short)| json!({"playbook": id, "counts": counts, "meets_the_bar": bar.map(|_| short.is_empty()), "falls_short": short}))
                 .collect();
             shown::json(&json!({"policy_digest": policy.digest, "from": bar.map(|_| from), "playbooks": list}))?;
         }
-        Format::Text => text(&rows, bar)?,
+        listing => text(&rows, bar, listing)?,
     }
     let failed = args.playbook.is_some() && (bar.is_none() || rows.iter().any(|(_, _, short)| !short.is_empty()));
     Ok(ExitCode::from(if failed { exit::FOUND } else { exit::OK }))
@@ -144,7 +150,7 @@ fn falls_short(counts: &Measured, bar: Promotion) -> Vec<String> {
     short
 }
 
-fn text(rows: &[(String, Measured, Vec<String>)], bar: Option<Promotion>) -> anyhow::Result<()> {
+fn text(rows: &[(String, Measured, Vec<String>)], bar: Option<Promotion>, listing: Listing) -> anyhow::Result<()> {
     let share = |part: u64, all: u64| match (part * 100).checked_div(all) {
         None => "-".to_owned(),
         Some(percent) => format!("{part}/{all} {percent}%"),
@@ -167,13 +173,14 @@ fn text(rows: &[(String, Measured, Vec<String>)], bar: Option<Promotion>) -> any
             verdict,
         ]
     };
-    shown::table(&head, rows.iter().map(row).collect())?;
+    let table: Vec<Vec<String>> = rows.iter().map(row).collect();
+    shown::table(&head, &table, &["recurred", "rolled back"], listing)?;
     match bar {
-        None => eprintln!("the policy sets no bar; docs/policy.md, When asking is no longer needed, has one"),
-        Some(bar) => eprintln!(
+        None => shown::remark("the policy sets no bar; docs/policy.md, When asking is no longer needed, has one"),
+        Some(bar) => shown::remark(format_args!(
             "of the last {}; set `path: enforce` in the policy where you agree, and run its tests",
             bar.within
-        ),
+        )),
     }
     Ok(())
 }

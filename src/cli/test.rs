@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::exit;
+use super::help::Ending;
 use crate::policy::report::Colour;
 use crate::policy::{Policy, compile, files};
 
@@ -32,16 +33,21 @@ use rules::Library;
 use run::Filter;
 
 /// The end of `shutter test --help`.
-pub const EXAMPLES: &str = "\
-Examples:
-  shutter test --policy deploy/policy
-  shutter test --policy deploy/policy --filter secret --junit tests.xml
-  shutter test --policy policy --tests policy/tests/new_test.yaml --bless
-
-Tests are the files …_test.yaml in the policy's folder and below; they are no part of the policy. docs/testing.md is
-the reference of their language. --bless writes what was found into each `expect` that failed; review the
-difference as you would review the policy. Exit code 1 says that a test failed (with --bless: that something is left to
-mend by hand), or with --cover that a playbook is decided by no test; 2, that policy, catalog or a file of tests can't be used.";
+pub const END: Ending = Ending {
+    examples: &[
+        "shutter test --policy deploy/policy",
+        "shutter test --policy deploy/policy --filter secret --junit tests.xml",
+        "shutter test --policy policy --tests policy/tests/new_test.yaml --bless",
+    ],
+    notes: &[
+        "Tests are the files …_test.yaml in the policy's folder and below; they are no part of the policy. docs/testing.md is \
+         the reference of their language. --bless writes what was found into each `expect` that failed; review the \
+         difference as you would review the policy.",
+    ],
+    found: Some(
+        "a test failed (with --bless: something is left to mend by hand), or with --cover a playbook is decided by no test",
+    ),
+};
 
 /// `shutter test`
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::facts::{Facts, Value};
 
+use super::clocks::RiskClass;
 use super::lint::logic;
-use super::model::{Playbook, Policy, RiskClass};
+use super::model::{Playbook, Policy};
 use super::predicate::{Predicate, Truth};
 
 /// A condition that doesn't hold.

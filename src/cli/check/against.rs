@@ -103,7 +103,7 @@ fn one(moves: &mut Moves, key: &[String], argument: Argument, running: &Rules, d
     moved(&mut moves.owner, &owner(&was), &owner(&is));
     let due = |rules: &Rules, risk: &str| -> Deadlines {
         let class = rules.policy.risk.iter().find(|class| class.id == risk);
-        deadlines(class, argument.detected_at.as_wall())
+        deadlines(&rules.policy, class, argument.detected_at.as_wall())
     };
     let (before, after) = (due(running, &was.risk), due(disk, &is.risk));
     let named: BTreeMap<&str, WallTime> = before.each().collect();

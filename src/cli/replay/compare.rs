@@ -100,40 +100,43 @@ pub(super) fn tell(was: &Outcome, now: &Outcome, rules: (&Arc<Rules>, &Arc<Rules
             "changes": counts, "moves": moves, "moves_with_ceiling_enforce": lifted,
         }),
     )?;
-    println!();
-    println!(
+    shown::say("")?;
+    shown::say(format_args!(
         "compared with policy {}: {} cases then, {} now, {same} the same",
         cut(&old_rules.policy.digest),
         was.cases.len(),
         now.cases.len()
-    );
+    ))?;
     if !alike {
-        println!("the policies group in different ways: cases are compared by the findings that they hold");
+        shown::say(format_args!(
+            "the policies group in different ways: cases are compared by the findings that they hold"
+        ))?;
     }
     for (change, count) in counts.iter().filter(|(_, count)| **count > 0) {
-        println!("  {count:>6}  {}", change.words());
+        shown::say(format_args!("  {count:>6}  {}", change.words()))?;
     }
-    print_moves("moves, as it is", &moves);
+    print_moves("moves, as it is", &moves)?;
     if lifted != moves {
-        print_moves("moves, with ceiling enforce", &lifted);
+        print_moves("moves, with ceiling enforce", &lifted)?;
     }
     for difference in differences.iter().take(LISTED) {
-        print(difference);
+        print(difference)?;
     }
     if differences.len() > LISTED {
-        println!("  and {} more in compared.jsonl", differences.len() - LISTED);
+        shown::say(format_args!("  and {} more in compared.jsonl", differences.len() - LISTED))?;
     }
     Ok(())
 }
 
-fn print_moves(title: &str, moves: &BTreeMap<String, usize>) {
+fn print_moves(title: &str, moves: &BTreeMap<String, usize>) -> std::io::Result<()> {
     if !moves.is_empty() {
-        println!("{title}");
-        moves.iter().for_each(|(one, count)| println!("  {count:>6}  {one}"));
+        shown::say(format_args!("{title}"))?;
+        moves.iter().try_for_each(|(one, count)| shown::say(format_args!("  {count:>6}  {one}")))?;
     }
+    Ok(())
 }
 
-fn print(difference: &Difference) {
+fn print(difference: &Difference) -> std::io::Result<()> {
     let path = |side: &Side| match side.path == side.with_ceiling_enforce {
         true => side.path.to_string(),
         false => format!("{} ({} with ceiling enforce)", side.path, side.with_ceiling_enforce),
@@ -144,8 +147,12 @@ fn print(difference: &Difference) {
     let uid =
         difference.new.as_ref().or(difference.old.first()).map(|side| side.case_uid.to_string()).unwrap_or_default();
     let short = uid.get(..8).unwrap_or_default();
-    println!("  {short}  {old} → {new}: {}, {}×", shown::short(&difference.title, 80), difference.detections);
-    difference.why.iter().for_each(|why| println!("            {}", shown::line(why)));
+    shown::say(format_args!(
+        "  {short}  {old} → {new}: {}, {}×",
+        shown::short(&difference.title, 80),
+        difference.detections
+    ))?;
+    difference.why.iter().try_for_each(|why| shown::say(format_args!("            {}", shown::line(why))))
 }
 
 fn moves(differences: &[Difference], path: impl Fn(&Side) -> CasePath) -> BTreeMap<String, usize> {

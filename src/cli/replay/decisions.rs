@@ -201,28 +201,28 @@ pub(super) fn tell(decided: &[Decided], now: &Outcome, out: &Path) -> anyhow::Re
             "by_class": classes,
         }),
     )?;
-    println!("\n{} decisions of operators, {compared} about something in the records", decided.len());
+    shown::say(format_args!("\n{} decisions of operators, {compared} about something in the records", decided.len()))?;
     if !unmatched.is_empty() {
         let some: Vec<String> = unmatched.iter().take(5).map(u64::to_string).collect();
-        println!(
+        shown::say(format_args!(
             "  {} are about nothing here: lines {}{}",
             unmatched.len(),
             some.join(", "),
             if unmatched.len() > 5 { " …" } else { "" }
-        );
+        ))?;
     }
-    println!(
+    shown::say(format_args!(
         "  {agreed} agree ({}%), with ceiling enforce; the policy is bolder in {bolder}, more careful in {}",
         share(agreed, compared),
         differ - bolder
-    );
-    print_matrix("all", &whole);
+    ))?;
+    print_matrix("all", &whole)?;
     if classes.len() > 1 {
-        classes.iter().for_each(|(class, matrix)| print_matrix(class, matrix));
+        classes.iter().try_for_each(|(class, matrix)| print_matrix(class, matrix))?;
     }
-    listed.iter().for_each(|line| println!("{line}"));
+    listed.iter().try_for_each(|line| shown::say(format_args!("{line}")))?;
     if differ > LISTED as u64 {
-        println!("  and {} more in disagreements.jsonl", differ - LISTED as u64);
+        shown::say(format_args!("  and {} more in disagreements.jsonl", differ - LISTED as u64))?;
     }
     Ok(())
 }
@@ -239,12 +239,13 @@ fn line(one: &Disagreement<'_>) -> String {
     format!("  line {}: operator {}, policy {}: {}", one.line, one.operator, one.policy, shown::line(&what))
 }
 
-fn print_matrix(title: &str, matrix: &Matrix) {
-    println!("\n{title:20} policy:{}", WORDS.map(|word| format!("{word:>10}")).concat());
+fn print_matrix(title: &str, matrix: &Matrix) -> std::io::Result<()> {
+    shown::say(format_args!("\n{title:20} policy:{}", WORDS.map(|word| format!("{word:>10}")).concat()))?;
     for word in WORDS {
         let Some(row) = matrix.get(word) else { continue };
         let cells =
             WORDS.map(|own| row.get(own).map_or_else(|| format!("{:>10}", "·"), |count| format!("{count:>10}")));
-        println!("  operator: {word:<16}{}", cells.concat());
+        shown::say(format_args!("  operator: {word:<16}{}", cells.concat()))?;
     }
+    Ok(())
 }

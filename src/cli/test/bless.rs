@@ -9,7 +9,7 @@ use super::model::TestFile;
 use super::read;
 use super::run::Told;
 use super::tree::Tree;
-use crate::cli::exit;
+use crate::cli::{exit, shown};
 use crate::policy::files;
 use crate::policy::node::{Kind, Node};
 use crate::policy::report::Place;
@@ -36,7 +36,10 @@ pub(super) fn file(file: &TestFile, told: &Told) -> anyhow::Result<usize> {
                 Some(edit) => edits.push(edit),
                 None => {
                     left += 1;
-                    eprintln!("{}: written in a way that --bless can't change; mend it by hand", place(mend));
+                    shown::remark(format_args!(
+                        "{}: written in a way that --bless can't change; mend it by hand",
+                        place(mend)
+                    ));
                 }
             }
         }
@@ -59,7 +62,8 @@ pub(super) fn file(file: &TestFile, told: &Told) -> anyhow::Result<usize> {
     }
     write(&file.path, &mended)?;
     let values = if count == 1 { "value" } else { "values" };
-    println!("{}: {count} {values} written; read the difference before you keep it", file.path.display());
+    let path = file.path.display();
+    shown::say(format_args!("{path}: {count} {values} written; read the difference before you keep it"))?;
     Ok(left)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn set(finding: &mut Finding, key: &Key, value: &Node, problems: &mut
         Field::Class => set_to(&mut finding.class, word(value, "class", Class::ALL, Class::as_str, problems)),
         Field::Rule => finding.rule = said.into(),
         Field::Severity => {
-            set_to(&mut finding.severity, word(value, "severity", Severity::ALL, Severity::as_str, problems));
+            finding.severity = word(value, "severity", Severity::ALL, Severity::as_str, problems);
         }
         Field::Confidence => {
             finding.confidence =

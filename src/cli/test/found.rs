@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::model::What;
 use super::tree::{Tree, since};
+use crate::finding::Severity;
 use crate::ids::CaseUid;
 use crate::time::WallTime;
 use crate::wire::{Action, ActionKind, CaseView, Purpose, Receipt};
@@ -84,7 +85,7 @@ impl Known {
             What::Owner => Tree::word(view.owner.as_ref().map_or("nobody", |owner| owner.id.as_str())),
             What::OwnerFrom => Tree::word(view.owner.as_ref().map_or("nobody", |owner| owner.source.as_str())),
             What::Phase => Tree::word(&view.phase),
-            What::Severity => Tree::word(view.severity),
+            What::Severity => Tree::word(Severity::word_of(view.severity)),
             What::Because => Tree::words(&self.grounds),
             What::Containment => Tree::word(view.containment.as_ref().map_or_else(
                 || "none".to_owned(),

@@ -14,7 +14,7 @@ use super::model::{
 };
 use super::wanted;
 use crate::casework::Enforcement;
-use crate::finding::{Class, Finding, Severity};
+use crate::finding::{Class, Finding};
 use crate::nearest::nearest;
 use crate::policy::fields::{Fields, Problems, count, entries, items, name, one_of, span, text, word};
 use crate::policy::node::{Kind, Node, documents};
@@ -235,7 +235,6 @@ impl Reader<'_> {
             every: fields.get("every").and_then(|node| span(node, problems)).unwrap_or(Span::ZERO),
         };
         made.finding.source = setting.source.clone().unwrap_or_else(|| SmolStr::new_static("test"));
-        made.finding.severity = Severity::Medium;
         // A bare word is one of the file's own detections.
         if let Kind::Scalar(_) = node.kind {
             self.like(node, &mut made, 0, problems)?;
