@@ -9,8 +9,7 @@ use smol_str::SmolStr;
 use super::chosen::Chosen;
 use super::command::Order;
 use super::decide::Decision;
-use super::problem::PROBLEM;
-use super::state::{BudgetWait, Case, CasePath, Command, Phase, VerifyTerms};
+use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
 use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
@@ -229,44 +228,6 @@ impl Case {
         };
         self.send(order, step);
         step.tell(self, format!("{action} sent"));
-    }
-
-    /// Tells every ticket of this generation what the case waits for now, and the owner with it. A ticket that was
-    /// opened in this very step says so already.
-    pub(super) fn update_tickets(&mut self, action: &'static str, summary: &str, step: &mut Step<'_>) {
-        if step.ceiling() == Ceiling::Observe {
-            return;
-        }
-        let tickets: Vec<(ActionKind, SmolStr, Option<String>)> = self
-            .commands
-            .iter()
-            .filter(|c| c.generation == self.generation && matches!(c.kind, ActionKind::Ticket | ActionKind::Incident))
-            // The root cause outlives the generation.
-            .filter(|c| c.action != PROBLEM)
-            .filter(|c| !self.says_so_already(c, step))
-            .map(|c| (c.kind, c.responder.clone(), c.reference.clone()))
-            .collect();
-        for (kind, responder, reference) in tickets {
-            let mut parameters = self.ticket_parameters(self.owner.as_ref().and_then(|o| o.queue.clone()));
-            if let Some(reference) = reference {
-                parameters.insert("reference".to_owned(), reference);
-            }
-            let mut order = Order::notice(step.now, action, self.owner_named(), summary.to_owned());
-            order.kind = kind;
-            order.responder = responder;
-            order.target = self.resource_target();
-            order.parameters = parameters;
-            self.send(order, step);
-        }
-    }
-
-    /// Whether a ticket was opened in this step, with what the case waits for now.
-    fn says_so_already(&self, ticket: &Command, step: &Step<'_>) -> bool {
-        let opened = step.own_actions().find(|action| action.command_id == ticket.command_id);
-        opened.is_some_and(|action| {
-            let now = self.ticket_parameters(None);
-            ["waiting_for", "next_step"].iter().all(|name| action.parameters.get(*name) == now.get(*name))
-        })
     }
 
     /// The owner, as whoever must be told.

@@ -103,6 +103,7 @@ impl Case {
             severity: SmolStr::new_static(Severity::word_of(self.lead.severity)),
             risk: self.risk.clone(),
             policy_digest: step.rules.stamp().policy,
+            handover: None,
             trace: step.trace.clone(),
         });
         if order.answer_by.is_some() {
@@ -217,6 +218,7 @@ fn openc2(order: &Order, said: Option<&OpenC2Verb>) -> OpenC2 {
         (ActionKind::Verify, _) => "scan",
         (ActionKind::Enforce, _) if order.purpose == Purpose::Plan => "query",
         (ActionKind::Enforce, _) => said.map_or("set", |s| s.verb.as_str()),
+        _ if order.parameters.contains_key("update_of") => "update",
         (ActionKind::Notify, _) => "notify",
         (ActionKind::Approve, _) => "query",
         (ActionKind::Ticket | ActionKind::Incident, _) => "create",

@@ -93,6 +93,9 @@ impl Case {
                 self.failed_before = Some(SmolStr::new_static("the action was withdrawn"));
                 self.open_ticket(Some(&text), step);
             }
+            (ActionKind::Notify, CommandState::Failed) => {
+                step.noted(self, "notice_failed", vec![reason("notice_failed", format!("{action} failed: {detail}"))]);
+            }
             (ActionKind::Ticket | ActionKind::Incident, CommandState::Failed) => {
                 step.noted(self, "ticket_failed", vec![reason("ticket_failed", format!("{action} failed: {detail}"))]);
                 self.start_escalation("ticket_failed", step);

@@ -200,6 +200,7 @@ impl Casework {
         out: &mut Outbox,
     ) -> Result<(), HollowEvent> {
         let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
+        let sent = out.actions.len();
         #[cfg(test)]
         super::stumbling::perhaps(super::stumbling::Place::Event, &event.key);
         match event.kind {
@@ -217,6 +218,7 @@ impl Casework {
             }
             CaseEventKind::Rules => {}
         }
+        self.hand_over(out, sent);
         Ok(())
     }
 
@@ -328,9 +330,11 @@ impl Casework {
 
     fn fire_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         self.in_hand = Some(*uid);
+        let sent = out.actions.len();
         #[cfg(test)]
         super::stumbling::perhaps(super::stumbling::Place::Deadline, uid);
         self.fire_all_due(uid, now, out);
+        self.hand_over(out, sent);
         self.in_hand = None;
     }
 
@@ -366,8 +370,7 @@ impl Casework {
     /// True if there is more to walk.
     pub fn sweep(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
         let Some(mut sweep) = self.sweep.clone() else { return false };
-        let rules = Arc::clone(&self.rules);
-        let uids = Arc::clone(&sweep.uids);
+        let (rules, uids, sent) = (Arc::clone(&self.rules), Arc::clone(&sweep.uids), out.actions.len());
         for uid in uids.iter().skip(sweep.done).take(cases) {
             sweep.done += 1;
             // Of a held case nothing is decided again; one that made the program stumble must not do so twice.
@@ -387,6 +390,7 @@ impl Casework {
             self.set_timer(uid);
         }
         self.in_hand = None;
+        self.hand_over(out, sent);
         self.keep_sweep();
         let more = sweep.done < sweep.uids.len();
         self.sweep = more.then_some(sweep);

@@ -10,6 +10,7 @@
 //! | `lifecycle` | open, decide again, close, reopen, forget |
 //! | `act`, `command` | from a decision to commands |
 //! | `asking` | whom an approval asks, and who instead |
+//! | `beside`, `handover` | tickets, incidents and comments are kept up to date; what an incident is raised with |
 //! | `approval`, `execution`, `verification` | the three kinds of answers |
 //! | `problem` | what comes back after it was verified has a root cause |
 //! | `absence` | not seen any more by sources that still report: the weaker evidence |
@@ -30,6 +31,7 @@ mod act;
 mod approval;
 mod arrival;
 mod asking;
+mod beside;
 mod bottleneck;
 mod breaker;
 mod budget;
@@ -43,6 +45,7 @@ mod execution;
 mod feedback;
 mod findings;
 mod guards;
+mod handover;
 mod lead;
 mod leave;
 mod lifecycle;

@@ -49,7 +49,7 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
     }
 }
 
-fn containment_view(containment: &Containment) -> ContainmentView {
+pub(super) fn containment_view(containment: &Containment) -> ContainmentView {
     ContainmentView {
         action: containment.action.clone(),
         responder: containment.responder.clone(),
@@ -62,7 +62,7 @@ fn containment_view(containment: &Containment) -> ContainmentView {
     }
 }
 
-fn command_view(command: &Command) -> CommandView {
+pub(super) fn command_view(command: &Command) -> CommandView {
     CommandView {
         command_id: command.command_id.clone(),
         kind: SmolStr::new_static(command.kind.as_str()),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::handover::Handover;
 use crate::finding::vocabulary;
 use crate::ids::{CaseUid, Generation};
 use crate::time::WallTime;
@@ -158,6 +159,9 @@ pub struct Action {
     pub risk: SmolStr,
     /// Digest of the policy that decided.
     pub policy_digest: SmolStr,
+    /// The evidence of the case, for whoever takes it over; only in a command that raises an incident.
+    #[serde(default)]
+    pub handover: Option<Box<Handover>>,
     /// W3C `traceparent`.
     pub trace: Option<String>,
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | [`Feedback`] | `feedback` | case uid | `feedback.rs` |
 //! | [`CaseEvent`] | `case-events` | case uid, or a budget's key | `case_event.rs` |
-//! | [`Action`] | `actions.*` | case uid | `action.rs` |
+//! | [`Action`] | `actions.*` | case uid | `action.rs`, `handover.rs` |
 //! | [`CaseView`] | `cases` (compacted) | case uid | `case_view.rs` |
 //! | [`Receipt`] | `audit` | case uid | `receipt.rs` |
 //! | [`DeadLetter`] | `dead-letters` | key of the input | `dead_letter.rs` |
@@ -30,6 +30,7 @@ mod codec;
 mod dead_letter;
 mod error;
 mod feedback;
+mod handover;
 mod headers;
 pub mod long;
 mod receipt;
@@ -46,6 +47,7 @@ pub use codec::{Codec, Encoding, from_json};
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use error::WireError;
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+pub use handover::{FindingView, Handover};
 pub use headers::{CloudEvents, Incoming};
 pub use receipt::{MatchedRule, Reason, Receipt};
 pub use registry::{Registry, Subject, subjects};

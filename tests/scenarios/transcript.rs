@@ -141,10 +141,30 @@ impl Transcript {
         if !action.recipients.is_empty() {
             line.push_str(&format!(" for {}", action.recipients.join(", ")));
         }
+        if let Some(of) = action.parameters.get("update_of").filter(|_| action.kind != ActionKind::Ticket) {
+            line.push_str(&format!(" of {}", self.command(of)));
+        }
         if matches!(action.kind, ActionKind::Notify | ActionKind::Ticket) || action.cancel_of.is_some() {
             line.push_str(&format!(" \"{}\"", action.summary));
         }
         self.say(action.issued_at, line);
+        if let Some(evidence) = &action.handover {
+            let findings: Vec<String> = evidence
+                .findings
+                .iter()
+                .map(|f| format!("{} {} by {} {}", f.severity, f.rule, f.source, f.status))
+                .collect();
+            let commands: Vec<String> = evidence.commands.iter().map(|c| format!("{} {}", c.action, c.state)).collect();
+            let line = format!(
+                "  hands over: {} of {} findings ({}); commands: {}; {} entries of its story",
+                findings.len(),
+                evidence.findings_in_all,
+                findings.join(", "),
+                commands.join(", "),
+                evidence.timeline.len()
+            );
+            self.say(action.issued_at, line);
+        }
         self.cases.entry(name).or_default().sent.push(action.clone());
     }
 
