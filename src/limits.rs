@@ -62,6 +62,10 @@ pub const YAML_DEPTH: usize = 32;
 pub const YAML_NODES: usize = 2_000_000;
 /// Files of one policy or catalog, and their bytes together: a bundle goes over a topic as one record.
 pub const RULE_FILES: usize = 1_000;
+/// Longest text of a template: what a ticket says is a page.
+pub const TEMPLATE_BYTES: usize = 16 * 1024;
+/// Longest text that a template may become: with every field at its bound it is cut here.
+pub const TICKET_BYTES: usize = 32 * 1024;
 /// Bytes of all files of one policy or catalog together.
 pub const RULE_BYTES: usize = 16 * 1024 * 1024;
 /// Rules of one kind in a policy; each finding may look at all of them.

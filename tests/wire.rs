@@ -5,6 +5,8 @@
 
 #[path = "wire/bad_bytes.rs"]
 mod bad_bytes;
+#[path = "wire/drill.rs"]
+mod drill;
 #[path = "wire/evolution.rs"]
 mod evolution;
 #[path = "wire/headers.rs"]

@@ -10,6 +10,7 @@ mod worker {
     mod barrier;
     mod ends;
     mod faults;
+    mod gates;
     mod rig;
     mod rules;
     mod traps;

@@ -59,7 +59,7 @@ impl Case {
             self.open_ticket(decision.withheld.as_deref(), step);
             return;
         };
-        if decision.budgets.is_empty() {
+        if decision.budgets.is_empty() || self.is_drill() {
             self.execute(chosen, step);
             return;
         }
@@ -131,6 +131,9 @@ impl Case {
 
     /// Sends the command that changes something. Its budgets or its approvers have said yes.
     pub(super) fn execute(&mut self, chosen: &Chosen, step: &mut Step<'_>) {
+        if self.is_drill() {
+            return self.would_enforce(chosen, step);
+        }
         if step.enforcement == Enforcement::Off {
             self.withheld = Some(self.waits_until_on(&chosen.action));
             step.enter(self, Phase::AwaitingExecutor);
@@ -204,10 +207,15 @@ impl Case {
         self.send_once(kind, action, self.lead.title.clone(), step);
     }
 
-    fn send_once(&mut self, kind: ActionKind, action: &SmolStr, summary: String, step: &mut Step<'_>) {
+    pub(super) fn send_once(&mut self, kind: ActionKind, action: &SmolStr, summary: String, step: &mut Step<'_>) {
         if self.commands.iter().any(|c| c.generation == self.generation && c.action == *action) {
             return;
         }
+        let text = match self.ticket_text(kind, action, &summary, step) {
+            Ok(text) => text,
+            Err(missing) => return self.hold_back(kind, action, summary, missing, step),
+        };
+        self.held_back.retain(|held| held.action != *action);
         let rule = step.rules.policy.actions.get(action);
         let within = rule.map_or(TICKET_ANSWER, |r| r.answer_within);
         let queue = self.owner.as_ref().and_then(|o| o.queue.clone());
@@ -227,6 +235,7 @@ impl Case {
             summary,
         };
         self.send(order, step);
+        Self::write(text, step);
         step.tell(self, format!("{action} sent"));
     }
 

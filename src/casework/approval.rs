@@ -37,7 +37,8 @@ impl Case {
             Leave::None => "may it be done?".to_owned(),
         };
         let plan = self.take_plan(chosen);
-        if ask.signs == Signs::Plan && plan.is_none() {
+        // A drill asks nobody what would change: nothing would.
+        if ask.signs == Signs::Plan && plan.is_none() && !self.is_drill() {
             return self.ask_plan(chosen, step);
         }
         let expires = step.now.plus(ask.expires);

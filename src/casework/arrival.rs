@@ -34,6 +34,7 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
         let mut case = Case::unopened(*uid, said.finding.clone(), said.context.clone(), said.received_at, step);
         case.group_rule = said.group_rule.clone();
         case.group_key.clone_from(&said.group_key);
+        case.drill.clone_from(&said.drill);
         store.insert_case(case);
     }
     let count = |store: &Store| store.findings(uid).get(&said.finding.fingerprint).map_or(0, |f| f.count);

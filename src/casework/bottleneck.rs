@@ -13,13 +13,15 @@ impl Case {
     /// `from` is where it stood before this step: its risk class may be another now.
     pub(super) fn settle(&mut self, from: Option<Waiting>, step: &mut Step<'_>) {
         self.look_for_owner(step);
+        self.settle_gates(step);
+        self.send_what_was_held_back(step);
         let before = self.bottleneck.take();
         let now = self.waits_for();
         self.bottleneck = now.map(|(kind, who, next_step)| {
             let same = before.as_ref().filter(|b| b.kind == kind && b.who == who);
             Bottleneck { kind, who, next_step, since: same.map_or(step.now, |b| b.since) }
         });
-        let to = self.bottleneck.as_ref().map(|b| self.waiting(b.kind));
+        let to = self.waiting_now();
         if from != to {
             step.observe(Observation::Moved { from, to });
         }
@@ -35,9 +37,9 @@ impl Case {
         Waiting { bottleneck, risk: self.risk.clone(), class: self.lead.class, detected_at: self.detected_at }
     }
 
-    /// Where the gauges have it; none once closed.
+    /// Where the gauges have it; none once closed, and none of a drill.
     pub fn waiting_now(&self) -> Option<Waiting> {
-        self.bottleneck.as_ref().map(|b| self.waiting(b.kind))
+        self.bottleneck.as_ref().filter(|_| !self.is_drill()).map(|b| self.waiting(b.kind))
     }
 
     /// It was approved while enforcement was off, and nothing has been sent.
@@ -66,7 +68,7 @@ impl Case {
         let withheld = || self.withheld.clone();
         let operator = SmolStr::new_static("operator");
         Some(match self.phase {
-            Phase::ClosedVerified | Phase::Stub => return None,
+            Phase::ClosedVerified | Phase::ClosedDrill | Phase::Stub => return None,
             Phase::Observing => (
                 BottleneckKind::Operator,
                 operator,

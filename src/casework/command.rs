@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
+use super::gate::GateHold;
 use super::state::{Case, Command, CommandState};
 use super::step::Step;
 use crate::finding::Severity;
@@ -15,7 +16,7 @@ use crate::metrics::Observation;
 use crate::policy::OpenC2Verb;
 use crate::policy::catalog::Shifts;
 use crate::time::{Span, WallTime};
-use crate::wire::{Action, ActionKind, OpenC2, Purpose, Target};
+use crate::wire::{Action, ActionKind, GateState, OpenC2, Purpose, Target};
 
 /// Namespace of command ids: UUIDv5 of the URL namespace and `shutter:command`.
 const COMMANDS: Uuid = Uuid::from_u128(0x5f0a_4d7e_1d5b_5c0e_9a51_7b0a_3c86_91d2);
@@ -64,8 +65,10 @@ impl Order {
 
 impl Case {
     /// Sends a command; gives its id.
-    pub(super) fn send(&mut self, order: Order, step: &mut Step<'_>) -> String {
+    pub(super) fn send(&mut self, mut order: Order, step: &mut Step<'_>) -> String {
+        let drill = self.mark(&mut order);
         self.sequence = self.sequence.saturating_add(1);
+        let gate = GateHold::of(&order, step);
         let command_id = self.command_id(&order);
         let rule = step.rules.policy.actions.get(&order.action);
         let recipients = present(&order, step);
@@ -103,7 +106,9 @@ impl Case {
             severity: SmolStr::new_static(Severity::word_of(self.lead.severity)),
             risk: self.risk.clone(),
             policy_digest: step.rules.stamp().policy,
+            text: None,
             handover: None,
+            drill,
             trace: step.trace.clone(),
         });
         if order.answer_by.is_some() {
@@ -123,6 +128,7 @@ impl Case {
                 not_after: order.not_after,
                 actor: None,
                 reference: None,
+                gate,
             });
         }
         command_id
@@ -167,7 +173,12 @@ impl Case {
             let answered = |c: &Command| !c.is_out() && matches!(c.kind, ActionKind::Verify | ActionKind::Approve);
             let over = |c: &Command| !c.is_out() && c.generation != command.generation;
             let find = |fits: &dyn Fn(&Command) -> bool| self.commands.iter().position(fits);
-            let least = find(&answered).or_else(|| find(&over)).or_else(|| find(&|c| !c.is_out()));
+            // A gate that nobody remembers would be open.
+            let shuts = |c: &Command| c.gate.as_ref().is_some_and(|gate| gate.state == GateState::Closed);
+            let least = find(&answered)
+                .or_else(|| find(&|c| over(c) && !shuts(c)))
+                .or_else(|| find(&|c| !c.is_out() && !shuts(c)))
+                .or_else(|| find(&|c| !shuts(c)));
             self.commands.remove(least.unwrap_or(0));
         }
         self.commands.push(command);

@@ -22,6 +22,9 @@ use crate::wire::{ActionKind, BudgetMessage, BudgetStep, Purpose};
 impl Case {
     /// Holds the containment against what is decided now: begins it, ends it, or leaves it.
     pub(super) fn review_containment(&mut self, decision: &Decision, step: &mut Step<'_>) {
+        if self.is_drill() {
+            return;
+        }
         let under_way = self.containment.as_ref().map(|c| (c.state, c.playbook == decision.playbook));
         match (under_way, &decision.contain) {
             (None, Containing::Wanted(wanted)) if self.contained_no_more.is_none() => {

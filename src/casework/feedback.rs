@@ -78,6 +78,7 @@ impl Case {
             FeedbackKind::Repaired => self.repaired(said, step),
             FeedbackKind::Verified => self.verified(said, findings, step),
             FeedbackKind::VerificationFailed => self.failed_to_verify(said, findings, step),
+            FeedbackKind::DrillEnded => self.drill_ended(said, step),
             FeedbackKind::Commented => {
                 let text = feedback.reason.clone().ok_or(Refusal::Missing("reason"))?;
                 step.tell(self, text);

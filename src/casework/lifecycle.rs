@@ -70,6 +70,7 @@ impl Case {
             failed_before: None,
             attempt: 0,
             commands: Vec::new(),
+            held_back: Vec::new(),
             approval: None,
             granted: None,
             terms: VerifyTerms::default(),
@@ -87,6 +88,7 @@ impl Case {
             standing: false,
             feedback_seen: Vec::new(),
             human_touches: 0,
+            drill: None,
             receipts: 0,
             sequence: 0,
             overflow: 0,
@@ -178,6 +180,7 @@ impl Case {
         self.evidence_at = None;
         self.failed_before = None;
         self.attempt = 0;
+        self.held_back.clear();
         self.approval = None;
         self.granted = None;
         self.verification = None;
@@ -326,7 +329,7 @@ impl Case {
                 (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
             }
-            Phase::Held | Phase::ClosedVerified | Phase::Stub => true,
+            Phase::Held | Phase::ClosedVerified | Phase::ClosedDrill | Phase::Stub => true,
         }
     }
 
@@ -440,6 +443,7 @@ impl Case {
         match self.phase {
             // Not while something that buys time still has to be taken back.
             _ if self.containment.is_some() => None,
+            _ if self.is_drill() => self.drill_forgotten(),
             Phase::ClosedVerified => self.closed_at.map(|at| at.plus(within)),
             Phase::Stub => Some(self.opened_at.plus(within)),
             _ => None,

@@ -15,6 +15,7 @@ use smol_str::SmolStr;
 use super::arrival;
 use super::budget;
 use super::decide::BudgetAnswer;
+use super::drill::Before;
 use super::lifecycle::last_observed;
 use super::state::{Case, Phase, RulesState};
 use super::step::{Enforcement, Outbox, Site, Step, Stray};
@@ -168,11 +169,8 @@ impl Casework {
     pub fn set_enforcement(&mut self, enforcement: Enforcement) {
         if self.enforcement != enforcement {
             self.enforcement = enforcement;
-            let why = if enforcement == Enforcement::Off {
-                "enforcement was switched off"
-            } else {
-                "enforcement was switched on"
-            };
+            let off = enforcement == Enforcement::Off;
+            let why = if off { "enforcement was switched off" } else { "enforcement was switched on" };
             self.begin_lasting_sweep(why);
         }
     }
@@ -200,7 +198,7 @@ impl Casework {
         out: &mut Outbox,
     ) -> Result<(), HollowEvent> {
         let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
-        let sent = out.actions.len();
+        let (of, before) = (event.budget.as_ref().map_or(event.key, |b| b.case_uid), Before::of(out));
         #[cfg(test)]
         super::stumbling::perhaps(super::stumbling::Place::Event, &event.key);
         match event.kind {
@@ -218,7 +216,7 @@ impl Casework {
             }
             CaseEventKind::Rules => {}
         }
-        self.hand_over(out, sent);
+        self.finish(&of, before, out);
         Ok(())
     }
 
@@ -271,8 +269,7 @@ impl Casework {
             }
             return;
         };
-        let stood = case.waiting_now();
-        let opened = message.step == BudgetStep::Opened;
+        let (stood, opened) = (case.waiting_now(), message.step == BudgetStep::Opened);
         if opened {
             case.breaker_opened(message, &mut step);
         }
@@ -330,11 +327,11 @@ impl Casework {
 
     fn fire_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
         self.in_hand = Some(*uid);
-        let sent = out.actions.len();
+        let before = Before::of(out);
         #[cfg(test)]
         super::stumbling::perhaps(super::stumbling::Place::Deadline, uid);
         self.fire_all_due(uid, now, out);
-        self.hand_over(out, sent);
+        self.finish(uid, before, out);
         self.in_hand = None;
     }
 
@@ -370,13 +367,14 @@ impl Casework {
     /// True if there is more to walk.
     pub fn sweep(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
         let Some(mut sweep) = self.sweep.clone() else { return false };
-        let (rules, uids, sent) = (Arc::clone(&self.rules), Arc::clone(&sweep.uids), out.actions.len());
+        let (rules, uids) = (Arc::clone(&self.rules), Arc::clone(&sweep.uids));
         for uid in uids.iter().skip(sweep.done).take(cases) {
             sweep.done += 1;
             // Of a held case nothing is decided again; one that made the program stumble must not do so twice.
             if !self.store.case(uid).is_some_and(|c| c.phase.is_open() && c.phase != Phase::Held) {
                 continue;
             }
+            let before = Before::of(out);
             self.in_hand = Some(*uid);
             #[cfg(test)]
             super::stumbling::perhaps(super::stumbling::Place::Walk, uid);
@@ -387,10 +385,10 @@ impl Casework {
             case.context = rules.catalog.context(&case.lead);
             case.decide_again(last_observed(findings), sweep.why, &mut step);
             case.settle(stood, &mut step);
+            self.finish(uid, before, out);
             self.set_timer(uid);
         }
         self.in_hand = None;
-        self.hand_over(out, sent);
         self.keep_sweep();
         let more = sweep.done < sweep.uids.len();
         self.sweep = more.then_some(sweep);

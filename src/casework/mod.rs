@@ -23,6 +23,9 @@
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `warning`, `escalation`, `timers` | deadlines, warnings before them, and who is told |
 //! | `budget`, `breaker` | shares granted exactly once; nothing more is done that fails |
+//! | `ticket`, `neutral` | texts by the policy's templates; text from outside made harmless |
+//! | `drill` | a case that touches nothing |
+//! | `gate` | standing state that every commit asks |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
 mod absence;
@@ -40,16 +43,19 @@ mod command;
 mod contained;
 mod containment;
 mod decide;
+mod drill;
 mod escalation;
 mod execution;
 mod feedback;
 mod findings;
+mod gate;
 mod guards;
 mod handover;
 mod lead;
 mod leave;
 mod lifecycle;
 mod machine;
+mod neutral;
 mod plan;
 mod presence;
 mod problem;
@@ -61,6 +67,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod stumbling;
 mod tally;
+mod ticket;
 mod timers;
 mod undo;
 mod verification;
@@ -71,6 +78,7 @@ pub use asking::Ask;
 pub use contained::{Containing, Wanted};
 pub use decide::{Argument, BudgetAnswer, Decision, decide};
 pub use escalation::{Escalation, EscalationStep};
+pub use gate::GateHold;
 pub use guards::guard_key;
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
@@ -82,5 +90,6 @@ pub use state::{
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};
 pub use tally::Findings;
+pub use ticket::HeldBack;
 pub use view::view;
 pub use warning::Leads;

@@ -68,6 +68,11 @@ impl Case {
             not_after: answer_by,
             summary: format!("{}; {text}", self.lead.title),
         };
+        // Asked for whatever is missing: it is the finding of what is missing.
+        let text = self.ticket_text(ActionKind::Notify, &PROBLEM, &order.summary, step);
         self.send(order, step);
+        if let Ok(text) = text {
+            Self::write(text, step);
+        }
     }
 }

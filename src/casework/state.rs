@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::escalation::Escalation;
+use super::gate::GateHold;
+use super::ticket::HeldBack;
 use super::warning::Leads;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
@@ -19,7 +21,7 @@ use crate::ids::{CaseUid, Fingerprint, Generation};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, WallTime};
 use crate::wire::{
-    ActionKind, Actor, Bottleneck, Deadlines, FeedbackKind, OwnerRef, Purpose, RulesStamp, Target, TimelineEntry,
+    ActionKind, Actor, Bottleneck, Deadlines, Drill, FeedbackKind, OwnerRef, Purpose, RulesStamp, Target, TimelineEntry,
 };
 
 pub use budget::{BudgetAsk, BudgetState, BudgetWait, Grant};
@@ -58,6 +60,8 @@ vocabulary! {
         Held = "held",
         /// Verified by someone other than the fixer.
         ClosedVerified = "closed_verified",
+        /// It was a drill, and is over.
+        ClosedDrill = "closed_drill",
         /// Never open here: the first word about it was that it is repaired or waved away.
         Stub = "stub",
     }
@@ -66,7 +70,7 @@ vocabulary! {
 impl Phase {
     /// Whether anybody still has something to do.
     pub const fn is_open(self) -> bool {
-        !matches!(self, Self::ClosedVerified | Self::Stub)
+        !matches!(self, Self::ClosedVerified | Self::ClosedDrill | Self::Stub)
     }
 }
 
@@ -151,6 +155,9 @@ pub struct Command {
     pub actor: Option<Actor>,
     /// The other system's reference.
     pub reference: Option<String>,
+    /// Of one that shuts a gate: where that is.
+    #[serde(default)]
+    pub gate: Option<GateHold>,
 }
 
 impl Command {
@@ -394,6 +401,9 @@ pub struct Case {
     pub attempt: u32,
     /// Commands of this generation, and tickets of earlier ones.
     pub commands: Vec<Command>,
+    /// Tickets that aren't sent, since nobody could act on them.
+    #[serde(default)]
+    pub held_back: Vec<HeldBack>,
     /// Approval under way.
     pub approval: Option<Approval>,
     /// Approval that was given while enforcement was off, or beyond the ceiling; nothing has been sent for it.
@@ -428,6 +438,9 @@ pub struct Case {
     pub feedback_seen: Vec<i64>,
     /// Persons who touched it, for the human-touches metric.
     pub human_touches: u32,
+    /// Set where it is a drill.
+    #[serde(default)]
+    pub drill: Option<Drill>,
     /// Number of the last receipt.
     pub receipts: u32,
     /// Number of the last command, so that no two are alike.

@@ -253,6 +253,14 @@ impl Store {
         })
     }
 
+    /// The cases that the open transaction touched, each as it was before it and as it is now, in order of uid.
+    pub fn cases_touched(&self) -> impl Iterator<Item = (CaseUid, Option<&Case>, Option<&Case>)> {
+        self.touched.iter().filter_map(|(key, before)| match (key, before) {
+            (EntityKey::Case(uid), Before::Case(before)) => Some((*uid, before.as_deref(), self.cases.get(uid))),
+            _ => None,
+        })
+    }
+
     /// Whether the open transaction changed anything.
     pub fn is_dirty(&self) -> bool {
         !self.touched.is_empty()

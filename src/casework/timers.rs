@@ -26,6 +26,7 @@ pub(super) enum Timer {
     Lapse,
     Escalate,
     Turn,
+    DrillOver,
     Review,
     Forget,
 }
@@ -54,6 +55,7 @@ impl Timer {
             Self::Lapse => "timer:lapse",
             Self::Escalate => "timer:escalate",
             Self::Turn => "timer:turn",
+            Self::DrillOver => "timer:drill_over",
             Self::Review => "timer:review",
             Self::Forget => "timer:forget",
         }
@@ -101,6 +103,7 @@ impl Case {
                 offer(Some(at), Timer::Warn(target));
             }
             offer(self.next_lapse(), Timer::Lapse);
+            offer(self.drill_until(), Timer::DrillOver);
             offer(self.next_escalation(), Timer::Escalate);
             if self.phase != Phase::Held {
                 offer(self.turns_at, Timer::Turn);
@@ -153,6 +156,7 @@ impl Case {
                 self.turns_at = None;
                 self.decide_again(last_observed(findings), "a freeze began or ended", step);
             }
+            Timer::DrillOver => self.end_drill("its time is over", step),
             Timer::Review => self.review(step),
             // Forgetting takes the whole entity; the store does it.
             Timer::Forget => debug_assert!(!self.phase.is_open() || self.phase == Phase::Stub),

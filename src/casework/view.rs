@@ -45,6 +45,7 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         contained_at: case.contained_at,
         commands: case.commands.iter().map(command_view).collect(),
         timeline: case.timeline.clone(),
+        drill: case.drill.as_ref().map(|drill| drill.id.clone()),
         policy_digest: case.rules.policy.clone(),
     }
 }

@@ -6,6 +6,8 @@
 mod answer;
 mod outcome;
 
+pub(super) use answer::send;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 

@@ -56,6 +56,12 @@ pub enum Command {
     /// List, show and explain cases.
     #[command(subcommand, after_help = super::case::END.text())]
     Case(super::case::Args),
+    /// List and show gates, and ask whether something may pass.
+    #[command(subcommand, after_help = super::gate::END.text())]
+    Gate(super::gate::Args),
+    /// Send a marked synthetic detection on the real way, and tell whom it reaches.
+    #[command(after_help = super::drill::END.text())]
+    Drill(super::drill::Args),
     /// Answer for a case: acknowledge, approve, verify …
     #[command(subcommand, after_help = super::feedback::END.text())]
     Feedback(super::feedback::Args),
@@ -86,6 +92,8 @@ impl Command {
             Self::Run(args) => super::run::run(&args, log),
             Self::Topics(args) => super::topics::run(args),
             Self::Case(args) => super::case::run(args),
+            Self::Drill(args) => super::drill::run(args),
+            Self::Gate(args) => super::gate::run(args),
             Self::Feedback(args) => super::feedback::run(args),
             Self::Enforce(args) => super::enforce::run(args),
             Self::DeadLetters(args) => super::dead_letters::run(args),

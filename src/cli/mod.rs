@@ -17,6 +17,8 @@
 //! | `promote.rs`, `promote/` | `shutter promote` |
 //! | `topics.rs` | `shutter topics` |
 //! | `case.rs`, `case/` | `shutter case` |
+//! | `drill.rs`, `drill/` | `shutter drill` |
+//! | `gate.rs` | `shutter gate` |
 //! | `feedback.rs`, `feedback/` | `shutter feedback` |
 //! | `enforce.rs` | `shutter enforce` |
 //! | `dead_letters.rs` | `shutter dead-letters` |
@@ -31,10 +33,12 @@ mod case;
 mod check;
 mod dead_letters;
 mod demo;
+mod drill;
 mod enforce;
 pub mod exit;
 mod feedback;
 mod frame;
+mod gate;
 mod help;
 pub mod input;
 pub mod logging;

@@ -17,6 +17,7 @@ use crate::http::letters::{Done, LETTERS, Wanted};
 use crate::http::topics::{Page, Partitions, Raw};
 use crate::limits::cut;
 use crate::log::desk::Desk;
+use crate::log::topics::Topics;
 use crate::log::{Header, LogError, Offset, Record, Send, Topic, TopicPartition, Want};
 use crate::service::letters::{At, Replayed};
 use crate::service::switch::Statement;
@@ -33,6 +34,8 @@ pub struct Remote {
     address: SocketAddr,
     token: Option<String>,
     feedback: Topic,
+    /// Source of each topic of detections.
+    detections: std::collections::BTreeMap<Topic, String>,
 }
 
 struct Reply {
@@ -66,8 +69,10 @@ impl Remote {
             .user_agent(concat!("shutter/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        let feedback = Topic::from(format!("{}feedback", config.topics.prefix));
-        Ok(Self { agent, address: SocketAddr::new(ip, listen.port()), token, feedback })
+        let topics = Topics::new(&config.topics.prefix, config.sources.iter().map(|source| source.name.as_str()));
+        let detections = topics.detections.into_iter().map(|(source, topic)| (topic, source)).collect();
+        let address = SocketAddr::new(ip, listen.port());
+        Ok(Self { agent, address, token, feedback: topics.feedback, detections })
     }
 
     /// Where it is.
@@ -221,6 +226,10 @@ impl Remote {
 
 impl Desk for Remote {
     fn append(&self, send: Send) -> Result<(), LogError> {
+        if let Some(source) = self.detections.get(&send.to.topic) {
+            let body = send.value.unwrap_or_default();
+            return self.post(&format!("/v1/detections/{source}"), &send.headers, None, &body).map(drop);
+        }
         if send.to.topic != self.feedback {
             return Err(LogError::Fatal(format!("nothing is appended to {} from outside", send.to.topic)));
         }

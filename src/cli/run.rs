@@ -61,7 +61,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     for warning in &assembled.warnings {
         tracing::warn!("{warning}");
     }
-    let Assembled { setups, shared, topics, codec, trust, backing, clock, .. } = assembled;
+    let Assembled { setups, shared, topics, partitions, codec, trust, backing, clock, .. } = assembled;
     let (embedded, chores) = match (&backing, &config.log.kafka) {
         (Backing::Kafka(_), Some(kafka)) => (None, Some(Chores::Purge(Box::new(kafka.clone()), Arc::clone(&topics)))),
         (Backing::Embedded(log), _) => (Some(log.clone()), Some(Chores::Trim(log.clone()))),
@@ -70,6 +70,7 @@ pub fn run(args: &Args, flags: &LogFlags) -> anyhow::Result<ExitCode> {
     let http = Arc::new(Http {
         shared: Arc::clone(&shared),
         topics,
+        partitions,
         codec,
         embedded,
         clock,

@@ -21,7 +21,7 @@ use crate::log::embedded::{EmbeddedError, EmbeddedLog, Options};
 use crate::log::topics::Topics;
 use crate::log::{LogError, Topic, TopicPartition};
 use crate::service;
-use crate::wire::{CaseView, Codec, KeyConfig, WireRecord};
+use crate::wire::{CaseView, Codec, Gate, KeyConfig, WireError, WireRecord};
 
 /// The configuration, and how to print.
 #[derive(Clone, Debug, clap::Args)]
@@ -126,16 +126,39 @@ impl Site {
     /// # Errors
     /// Where the log doesn't answer.
     pub fn cases(&self) -> Result<Vec<CaseView>, LogError> {
-        let mut latest = std::collections::BTreeMap::<Vec<u8>, Option<CaseView>>::new();
-        self.desk.scan(&self.topics.cases, &mut |record| {
-            let view = record.value.as_deref().and_then(|value| match self.codec.decode::<CaseView>(value) {
-                Ok(view) => Some(view),
+        self.latest(&self.topics.cases, |at, error| tracing::warn!(at, %error, "skipped"))
+    }
+
+    /// The latest state of every gate, in order of key.
+    ///
+    /// # Errors
+    /// Where the log doesn't answer, or one can't be read: it might be shut.
+    pub fn gates(&self) -> anyhow::Result<Vec<Gate>> {
+        let mut unread = None;
+        let gates = self.latest(&self.topics.gates, |place, error| unread = Some(format!("{place}: {error}")))?;
+        match unread {
+            Some(unread) => anyhow::bail!("a gate can't be read, and might be shut: {unread}"),
+            None => Ok(gates),
+        }
+    }
+
+    /// The latest record of each key of a compacted topic, in order of key; `unread` hears of what can't be read.
+    fn latest<T: WireRecord>(
+        &self,
+        topic: &Topic,
+        mut unread: impl FnMut(String, WireError),
+    ) -> Result<Vec<T>, LogError> {
+        let mut latest = std::collections::BTreeMap::<Vec<u8>, Option<T>>::new();
+        self.desk.scan(topic, &mut |record| {
+            let place = || format!("{}/{}", record.from, record.offset);
+            let value = record.value.as_deref().and_then(|value| match self.codec.decode::<T>(value) {
+                Ok(value) => Some(value),
                 Err(error) => {
-                    tracing::warn!(at = %record.from, offset = record.offset, %error, "skipped");
+                    unread(place(), error);
                     None
                 }
             });
-            latest.insert(record.key.unwrap_or_default(), view);
+            latest.insert(record.key.unwrap_or_default(), value);
             ControlFlow::Continue(())
         })?;
         Ok(latest.into_values().flatten().collect())

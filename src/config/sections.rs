@@ -242,6 +242,8 @@ vocabulary! {
         Actions = "actions",
         /// `feedback`; reading always takes both.
         Feedback = "feedback",
+        /// The topic `gates`.
+        Gates = "gates",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::log::Record;
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
-use crate::wire::{Action, CaseEvent, CaseEventKind, CaseView, Receipt, SignedFeedback};
+use crate::wire::{Action, CaseEvent, CaseEventKind, CaseView, Gate, Receipt, SignedFeedback};
 
 /// Most events that one input may set off between keys; more is a circle.
 const EVENTS: usize = 100_000;
@@ -49,6 +49,8 @@ pub struct Happened {
     pub changed: BTreeSet<CaseUid>,
     /// Cases that were forgotten, as they were last.
     pub forgotten: Vec<CaseView>,
+    /// Gates that changed, by key; `None` for one that is no more.
+    pub gates: Vec<(String, Option<Gate>)>,
 }
 
 /// The whole of Shutter in memory.
@@ -310,6 +312,7 @@ impl Engine {
         happened.observations.extend(out.observations);
         happened.changed.extend(changed.cases);
         happened.forgotten.extend(changed.forgotten);
+        happened.gates.extend(changed.gates);
         if self.lag <= Span::ZERO {
             return Ok(out.events.into());
         }
@@ -332,6 +335,11 @@ impl Engine {
     /// When something of one case is due next; none where it has no deadline or isn't known.
     pub fn deadline_of(&self, uid: &CaseUid) -> Option<WallTime> {
         self.parts.get(self.partition_of(uid))?.casework.next_deadline(uid)
+    }
+
+    /// Every gate, as it is now.
+    pub fn gates(&self) -> Vec<Gate> {
+        self.parts.iter().flat_map(|part| part.casework.all_gates()).collect()
     }
 
     /// Views of all cases that aren't forgotten, in order of uid.

@@ -11,7 +11,7 @@ use crate::casework::{Casework, Enforcement, EntityKey, Now, Outbox, Site};
 use crate::ids::CaseUid;
 use crate::policy::Rules;
 use crate::time::WallTime;
-use crate::wire::CaseView;
+use crate::wire::{CaseView, Gate};
 
 /// One partition.
 pub(super) struct Part {
@@ -25,6 +25,7 @@ pub(super) struct Part {
 pub(super) struct Changed {
     pub cases: Vec<CaseUid>,
     pub forgotten: Vec<CaseView>,
+    pub gates: Vec<(String, Option<Gate>)>,
 }
 
 /// What all partitions have in common at a step.
@@ -103,7 +104,8 @@ impl Part {
     }
 
     fn look(&self, around: &Surroundings<'_>) -> Result<Changed, String> {
-        let mut changed = Changed { cases: Vec::new(), forgotten: self.casework.forgotten() };
+        let gates = self.casework.gates().into_iter().map(|(key, _, gate)| (key, gate)).collect();
+        let mut changed = Changed { cases: Vec::new(), forgotten: self.casework.forgotten(), gates };
         for (key, now) in self.casework.changes() {
             if let (EntityKey::Case(uid), Now::Case(case)) = (key, now) {
                 proofs::case(case, self.casework.next_deadline(&uid), around.now)?;

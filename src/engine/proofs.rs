@@ -40,6 +40,11 @@ impl Watch {
             if !self.commands.insert(action.command_id.clone()) {
                 return Err(format!("command {} ({}) was sent twice", action.command_id, action.action));
             }
+            if action.drill.is_some()
+                && (action.kind == ActionKind::Enforce || !action.parameters.contains_key("drill"))
+            {
+                return Err(format!("{} of a drill went out as {}, or unmarked", action.action, action.kind));
+            }
             let ceiling = rules.policy.ceiling.min(site.ceiling);
             let needed = needed(action);
             if action.cancel_of.is_none() && ceiling < needed {

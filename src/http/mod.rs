@@ -6,6 +6,7 @@
 //! | `POST /v1/detections/{source}` | one record, or lines of them (`application/x-ndjson`) |
 //! | `POST /v1/feedback` | one answer, as JSON |
 //! | `GET /v1/cases`, `GET /v1/cases/{uid}` | cases of the partitions owned here |
+//! | `GET /v1/gates?repository=…&package=…` | whether a commit may pass |
 //! | `GET /v1/actions/{kind}` | actions from an offset on, with long poll |
 //! | `GET /v1/topics/{topic}`, `GET /v1/topics/{topic}/{partition}` | output topics as they lie, for the command line |
 //! | `GET`, `POST /v1/enforcement` | the kill switch |
@@ -19,6 +20,7 @@ mod answer;
 mod cases;
 mod connections;
 mod enforcement;
+mod gates;
 mod guard;
 mod health;
 pub mod letters;

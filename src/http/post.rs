@@ -23,8 +23,15 @@ use crate::wire::{Feedback, from_json};
 const RECORDS: usize = 50_000;
 
 /// Request headers that become record headers: what formats and signatures read.
-const PASSED_ON: &[&str] =
-    &["x-github-event", "x-github-delivery", "traceparent", "shutter-key", "shutter-signature", "content-type"];
+const PASSED_ON: &[&str] = &[
+    "x-github-event",
+    "x-github-delivery",
+    "traceparent",
+    "shutter-key",
+    "shutter-signature",
+    "shutter-drill",
+    "content-type",
+];
 
 type Answer = Result<(StatusCode, Json<Value>), Problem>;
 

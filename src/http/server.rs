@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::answer::Problem;
 use super::connections::{self, Patience};
 use super::guard::{self, Waiting};
-use super::{actions, cases, enforcement, health, letters, post as posts, rules, topics};
+use super::{actions, cases, enforcement, gates, health, letters, post as posts, rules, topics};
 use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
@@ -33,6 +33,8 @@ pub struct Http {
     pub topics: Arc<Topics>,
     /// Reads actions.
     pub codec: Codec,
+    /// How many partitions of `case-events` there are, here and elsewhere.
+    pub partitions: i32,
     /// The embedded log; none on Kafka, where detections and feedback go to topics.
     pub embedded: Option<EmbeddedLog>,
     /// The clock by which ages are told.
@@ -96,6 +98,7 @@ fn router(http: Arc<Http>, within: Duration) -> Router {
         .route("/v1/feedback", post(posts::feedback))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{uid}", get(cases::show))
+        .route("/v1/gates", get(gates::ask))
         .route("/v1/actions/{kind}", get(actions::read))
         .route("/v1/topics/{topic}", get(topics::partitions))
         .route("/v1/topics/{topic}/{partition}", get(topics::read))

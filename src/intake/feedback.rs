@@ -12,7 +12,7 @@ use crate::limits;
 use crate::log::{Header, Record};
 use crate::policy::Catalog;
 use crate::time::{Span, WallTime};
-use crate::wire::{Actor, ActorKind, Feedback, RejectCode, SignedFeedback};
+use crate::wire::{Actor, ActorKind, Drill, Feedback, RejectCode, SignedFeedback};
 
 /// 1990-01-01: no responder is older, so an earlier time is a broken clock or a zero.
 const EARLIEST: WallTime = WallTime::from_millis(631_152_000_000);
@@ -32,6 +32,14 @@ pub trait ReadFeedback: Send + Sync + fmt::Debug {
     /// # Errors
     /// Which credential is wrong and why, without repeating it.
     fn authenticate(&self, feedback: &Feedback, headers: &[Header]) -> Result<Actor, String>;
+
+    /// The drill that the mark of a source's record proves.
+    ///
+    /// # Errors
+    /// Why it proves none; where nobody knows any key, always.
+    fn drill(&self, _tenant: &str, _source: &str, _value: &[u8], _mark: &[u8]) -> Result<Drill, String> {
+        Err("no key is known here".to_owned())
+    }
 }
 
 /// Why a feedback goes no further.

@@ -93,7 +93,9 @@ impl Intake {
         for (at, input) in batch.iter().enumerate() {
             match input.role {
                 Role::Detections(source) => {
-                    self.take_detections(source, at, input.record, &mut combiner, &mut heard, now, &mut out)
+                    if !self.take_drill(source, input.record, now, &mut out) {
+                        self.take_detections(source, at, input.record, &mut combiner, &mut heard, now, &mut out);
+                    }
                 }
                 Role::Feedback => self.take_feedback(input.record, now, &mut out),
             }
@@ -176,6 +178,7 @@ impl Intake {
             received_at: row.received_at,
             context,
             suppressed_by: suppressed_by.map(|rule| rule.id.clone()),
+            drill: None,
             finding: row.finding,
         };
         self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);
@@ -212,16 +215,28 @@ impl Intake {
         self.bury(record, reject, Visibility::Ordinary, now, out);
     }
 
-    fn event(&self, kind: CaseEventKind, key: CaseUid, trace: Option<String>) -> CaseEvent {
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.get(name)
+    }
+
+    pub(super) fn event(&self, kind: CaseEventKind, key: CaseUid, trace: Option<String>) -> CaseEvent {
         CaseEvent { kind, key, rules: self.stamp.clone(), finding: None, feedback: None, budget: None, trace }
     }
 
-    fn send(&self, event: CaseEvent, out: &mut IntakeOut) {
+    pub(super) fn send(&self, event: CaseEvent, out: &mut IntakeOut) {
         let key = event.key;
         out.events.push(Routed { partition: partition_of(&key.0, self.settings.partitions), key, event });
     }
 
-    fn site(&self, now: WallTime) -> receipt::Site<'_> {
+    pub(super) fn site(&self, now: WallTime) -> receipt::Site<'_> {
         receipt::Site { tenant: &self.settings.tenant, rules: &self.stamp, now }
     }
 
@@ -238,7 +253,7 @@ impl Intake {
         self.bury(record, reject, floor, now, out);
     }
 
-    fn bury(&self, record: &Record, reject: Reject, floor: Visibility, now: WallTime, out: &mut IntakeOut) {
+    pub(super) fn bury(&self, record: &Record, reject: Reject, floor: Visibility, now: WallTime, out: &mut IntakeOut) {
         let most = self.settings.dead_letter_bytes;
         out.dead_letters.push(dead_letter(record, reject, floor, &self.settings.redactor, most, now));
     }

@@ -25,6 +25,7 @@
 mod combine;
 mod dead_letter;
 mod decode;
+mod drill;
 mod feedback;
 mod guard;
 mod heard;

@@ -59,6 +59,19 @@ pub(super) fn forged(site: &Site<'_>, said: &Feedback, reject: &Reject, record: 
     }
 }
 
+/// What became of a record that bears the mark of a drill.
+pub(super) fn drill(site: &Site<'_>, outcome: SmolStr, why: &str, record: &Record) -> Receipt {
+    let place = format!("{}/{}", record.from, record.offset);
+    Receipt {
+        id: format!("{outcome}/{place}"),
+        trigger: SmolStr::new_static("finding"),
+        input: place,
+        outcome,
+        reasons: vec![Reason { code: SmolStr::new_static("drill"), text: why.to_owned() }],
+        ..blank(site)
+    }
+}
+
 fn blank(site: &Site<'_>) -> Receipt {
     Receipt {
         id: String::new(),

@@ -158,6 +158,8 @@ pub struct Topics {
     pub actions: BTreeMap<ActionKind, Topic>,
     /// The public view of each case.
     pub cases: Topic,
+    /// Gates: what a commit asks.
+    pub gates: Topic,
     /// Receipts.
     pub audit: Topic,
     /// Inputs that can't be processed.
@@ -178,6 +180,7 @@ impl Topics {
             changelog: name("changelog"),
             actions: ActionKind::ALL.iter().map(|kind| (*kind, name(&format!("actions.{kind}")))).collect(),
             cases: name("cases"),
+            gates: name("gates"),
             audit: name("audit"),
             dead_letters: name("dead-letters"),
             dead_letters_restricted: name("dead-letters.restricted"),
@@ -209,6 +212,7 @@ impl Topics {
             spec(&self.case_events, Partitions::Work, Cleanup::WhenCommitted, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.changelog, Partitions::Work, compact, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.cases, Partitions::Output, compact, Stamp::Append, OWN_RECORD_BYTES),
+            spec(&self.gates, Partitions::Output, compact, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.audit, Partitions::Output, keep(400), Stamp::Append, OWN_RECORD_BYTES),
         ];
         specs.extend(self.detections.values().map(|t| spec(t, Partitions::Input, keep(7), Stamp::Append, input)));
@@ -247,6 +251,15 @@ mod tests {
         let changelog = specs.iter().find(|s| s.name == topics.changelog).expect("named");
         assert_eq!(changelog.settings()["cleanup.policy"], "compact");
         assert_eq!(changelog.partitions, events.partitions);
+    }
+
+    #[test]
+    fn the_last_word_on_a_gate_is_never_dropped() {
+        let topics = Topics::new("", []);
+        let specs = topics.specs();
+        let gates = specs.iter().find(|s| s.name == topics.gates).expect("named");
+        assert_eq!((gates.settings()["cleanup.policy"].as_str(), gates.is_compacted()), ("compact", true));
+        assert!(!gates.settings().contains_key("retention.ms"));
     }
 
     #[test]

@@ -45,9 +45,10 @@ pub use clocks::{EscalationStep, RiskClass, Sla, Warn};
 pub use compile::{Compiled, compile};
 pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
-    Act, ActionRule, ApprovalRule, AtEnd, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts, GroupRule,
-    Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path, Playbook, Policy, Problem,
-    Protect, Recipient, Reopen, Signs, SourceRule, SuppressRule, TargetSpec, Verify,
+    Act, ActionRule, ApprovalRule, AtEnd, BadPiece, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,
+    GroupRule, Grouping, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, OwnerOrder, OwnerStep, Path, Piece, Playbook,
+    Policy, Problem, Protect, Recipient, Reopen, Signs, SourceRule, SuppressRule, TargetSpec, Template, TemplateField,
+    Verify, WhenAway, pieces,
 };
 pub use predicate::{Predicate, Truth};
 pub use promotion::{Promotion, Share};

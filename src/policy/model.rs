@@ -2,8 +2,10 @@
 //!
 //! Not for looking rules up (`lookup.rs`), nor for reading them from files (`compile/`).
 
+mod actions;
 mod limits;
 mod reopen;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +22,10 @@ use super::index::Index;
 use super::predicate::Predicate;
 use super::promotion::Promotion;
 
+pub use actions::{ActionRule, OpenC2Verb, WhenAway};
 pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect, SourceRule};
 pub use reopen::{Problem, Reopen};
+pub use template::{BadPiece, Piece, Template, TemplateField, pieces};
 
 vocabulary! {
     /// The most that any playbook may do. Ordered: the lowest of several wins.
@@ -79,6 +83,8 @@ pub struct Policy {
     pub approvals: BTreeMap<SmolStr, ApprovalRule>,
     /// What can be done, by whom, and what takes it back.
     pub actions: BTreeMap<SmolStr, ActionRule>,
+    /// Texts of tickets, incidents and comments.
+    pub templates: BTreeMap<SmolStr, Template>,
     /// What is done with which case; first match.
     pub playbooks: Vec<Playbook>,
     /// How much may be done unasked.
@@ -227,55 +233,6 @@ pub struct ApprovalRule {
     pub if_rejected: IfRejected,
 }
 
-/// An action in OpenC2 1.0's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenC2Verb {
-    /// Verb of section 3.3.1.1.
-    pub verb: SmolStr,
-    /// Target type; none = by the target's kind.
-    pub target: Option<SmolStr>,
-}
-
-/// Something that can be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionRule {
-    /// Name.
-    pub id: SmolStr,
-    /// Responder.
-    pub by: SmolStr,
-    /// What takes it back; done by the same responder.
-    pub undo: Option<SmolStr>,
-    /// No answer by then = outcome unknown.
-    pub answer_within: Span,
-    /// Whether its responder can make a plan first.
-    pub plans: bool,
-    /// Whether it lasts until the case closes, and is taken back then.
-    pub standing: bool,
-    /// Whether nothing can take it back, said on purpose.
-    pub irreversible: bool,
-    /// What holds while it is withheld, for people.
-    pub meanwhile: Option<String>,
-    /// In OpenC2's words, where said.
-    pub openc2: Option<OpenC2Verb>,
-}
-
-impl ActionRule {
-    /// One of which nothing is known but who does it and how long that takes.
-    pub fn plain(id: SmolStr, by: SmolStr, answer_within: Span) -> Self {
-        Self {
-            id,
-            by,
-            undo: None,
-            answer_within,
-            plans: false,
-            standing: false,
-            irreversible: false,
-            meanwhile: None,
-            openc2: None,
-        }
-    }
-}
-
 /// What an action acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetSpec {
@@ -411,6 +368,7 @@ impl Policy {
             escalation: BTreeMap::new(),
             approvals: BTreeMap::new(),
             actions: BTreeMap::new(),
+            templates: BTreeMap::new(),
             playbooks: Vec::new(),
             budgets: Vec::new(),
             breakers: Vec::new(),

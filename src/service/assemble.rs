@@ -112,6 +112,8 @@ pub struct Assembled {
     pub shared: Arc<Shared>,
     /// Names of topics.
     pub topics: Arc<Topics>,
+    /// Partitions of `case-events`, on all instances together.
+    pub partitions: i32,
     /// Encodings.
     pub codec: Codec,
     /// Whom workers believe on `control`.
@@ -181,7 +183,8 @@ impl Assembled {
                 announce: (thread == 0).then(|| announcement.clone()),
             })
             .collect();
-        Ok(Self { setups, shared, topics, codec, trust, backing, rules, warnings, clock: options.clock })
+        let partitions = counts.work;
+        Ok(Self { setups, shared, topics, partitions, codec, trust, backing, rules, warnings, clock: options.clock })
     }
 }
 

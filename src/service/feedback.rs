@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::formats::Reject;
 use crate::intake::ReadFeedback;
 use crate::log::Header;
-use crate::wire::{Actor, Codec, Feedback, Keyring, RejectCode, WireError};
+use crate::wire::{Actor, Codec, Drill, Feedback, Keyring, RejectCode, WireError};
 
 /// Reads feedback with the site's codec and keys.
 #[derive(Debug)]
@@ -34,5 +34,9 @@ impl ReadFeedback for FeedbackReader {
 
     fn authenticate(&self, feedback: &Feedback, headers: &[Header]) -> Result<Actor, String> {
         self.keyring.authenticate(feedback, headers).map_err(|error| error.to_string())
+    }
+
+    fn drill(&self, tenant: &str, source: &str, value: &[u8], mark: &[u8]) -> Result<Drill, String> {
+        self.keyring.drill(tenant, source, value, mark)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::handover::Handover;
+use super::ticket_text::TicketText;
 use crate::finding::vocabulary;
 use crate::ids::{CaseUid, Generation};
 use crate::time::WallTime;
@@ -159,9 +160,15 @@ pub struct Action {
     pub risk: SmolStr,
     /// Digest of the policy that decided.
     pub policy_digest: SmolStr,
+    /// The text of a ticket, incident or comment that is opened, by the policy's template.
+    #[serde(default)]
+    pub text: Option<TicketText>,
     /// The evidence of the case, for whoever takes it over; only in a command that raises an incident.
     #[serde(default)]
     pub handover: Option<Box<Handover>>,
+    /// Id of the drill that it is part of: nothing of it is to be carried out, and nobody is to be alarmed.
+    #[serde(default)]
+    pub drill: Option<SmolStr>,
     /// W3C `traceparent`.
     pub trace: Option<String>,
 }

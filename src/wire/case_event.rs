@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::drill::Drill;
 use super::feedback::SignedFeedback;
 use crate::facts::Context;
 use crate::finding::{Finding, vocabulary};
@@ -52,6 +53,9 @@ pub struct FindingEvent {
     pub context: Context,
     /// Rule of the policy that suppresses it: only a case that has the finding already hears of it.
     pub suppressed_by: Option<SmolStr>,
+    /// Set where it is a drill.
+    #[serde(default)]
+    pub drill: Option<Drill>,
 }
 
 vocabulary! {

@@ -193,6 +193,9 @@ pub struct CaseView {
     pub commands: Vec<CommandView>,
     /// The last entries of its story.
     pub timeline: Vec<TimelineEntry>,
+    /// Id of the drill that it is.
+    #[serde(default)]
+    pub drill: Option<SmolStr>,
     /// Policy that last decided.
     pub policy_digest: SmolStr,
 }

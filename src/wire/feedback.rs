@@ -36,6 +36,8 @@ vocabulary! {
         Cancelled = "cancelled",
         /// A remark for the timeline.
         Commented = "commented",
+        /// The drill that this case is, is over.
+        DrillEnded = "drill_ended",
     }
 }
 

@@ -21,8 +21,9 @@ pub struct FindingView {
     pub rule: SmolStr,
     /// Title.
     pub title: String,
-    /// Severity in its source's last word.
-    pub severity: Severity,
+    /// Severity in its source's last word, if that states one.
+    #[serde(with = "crate::severity::or_unknown")]
+    pub severity: Option<Severity>,
     /// That word.
     pub status: Status,
     /// Type and id of the resource.

@@ -17,7 +17,7 @@
 use sha2::{Digest, Sha256};
 
 use super::codec::Encoding;
-use super::{Action, CaseEvent, CaseEventKind, CaseView, DeadLetter, Feedback, Receipt};
+use super::{Action, CaseEvent, CaseEventKind, CaseView, DeadLetter, Feedback, Gate, Receipt};
 use crate::log::Header;
 use crate::time::WallTime;
 
@@ -83,6 +83,20 @@ impl CloudEvents {
                 trace: None,
             },
             Encoding::Avro,
+        )
+    }
+
+    /// Of a gate. `value` is its bytes, as of a view.
+    pub fn gate(&self, gate: &Gate, at: WallTime, value: &[u8], encoding: Encoding) -> Vec<Header> {
+        self.headers(
+            Event {
+                id: content_id(&gate.key(), value),
+                kind: "io.shutter.gate",
+                subject: Some(gate.case_uid.to_string()),
+                time: Some(at),
+                trace: None,
+            },
+            encoding,
         )
     }
 

@@ -4,8 +4,9 @@
 //! |---|---|---|---|
 //! | [`Feedback`] | `feedback` | case uid | `feedback.rs` |
 //! | [`CaseEvent`] | `case-events` | case uid, or a budget's key | `case_event.rs` |
-//! | [`Action`] | `actions.*` | case uid | `action.rs`, `handover.rs` |
+//! | [`Action`] | `actions.*` | case uid | `action.rs`, `handover.rs`, `ticket_text.rs` |
 //! | [`CaseView`] | `cases` (compacted) | case uid | `case_view.rs` |
+//! | [`Gate`] | `gates` (compacted) | canonical target and case uid | `gate.rs`; asking: `gate_question.rs` |
 //! | [`Receipt`] | `audit` | case uid | `receipt.rs` |
 //! | [`DeadLetter`] | `dead-letters` | key of the input | `dead_letter.rs` |
 //! | state | `changelog` (compacted) | `case/…`, `finding/…`, `budget/…`, `rules` | `casework/state.rs` |
@@ -16,7 +17,7 @@
 //! | `schemas.rs`, `avro.rs` | which record has which schema; data by a schema |
 //! | `registry.rs`, `registry_client.rs` | ids of a Schema Registry; its HTTP |
 //! | `headers.rs` | CloudEvents and trace context |
-//! | `signature.rs` | signed feedback: who says so |
+//! | `signature.rs`, `drill.rs` | signed feedback: who says so; the mark of a drill |
 //! | `error.rs`, `long.rs` | what can go wrong; counters as Avro longs |
 //!
 //! Every struct here has an Avro schema of the same shape in `schemas/`. Optional fields are unions
@@ -28,8 +29,11 @@ mod case_event;
 mod case_view;
 mod codec;
 mod dead_letter;
+mod drill;
 mod error;
 mod feedback;
+mod gate;
+mod gate_question;
 mod handover;
 mod headers;
 pub mod long;
@@ -38,6 +42,7 @@ mod registry;
 mod registry_client;
 pub mod schemas;
 pub mod signature;
+mod ticket_text;
 
 pub use action::{Action, ActionKind, OpenC2, OwnerRef, Purpose, Target};
 pub use avro::Version;
@@ -45,8 +50,11 @@ pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Findin
 pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, ContainmentView, Deadlines, TimelineEntry};
 pub use codec::{Codec, Encoding, from_json};
 pub use dead_letter::{DeadLetter, RejectCode};
+pub use drill::{DRILL_HEADER, Drill, LONGEST_DRILL, drill_header, is_drill_id};
 pub use error::WireError;
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+pub use gate::{Gate, GateState};
+pub use gate_question::{Coverage, GateQuestion, Verdict};
 pub use handover::{FindingView, Handover};
 pub use headers::{CloudEvents, Incoming};
 pub use receipt::{MatchedRule, Reason, Receipt};
@@ -54,3 +62,4 @@ pub use registry::{Registry, Subject, subjects};
 pub use registry_client::{Client, RegistryError};
 pub use schemas::{Carrier, Schemas, WireRecord};
 pub use signature::{KeyConfig, KeyError, Keyring, SignatureError};
+pub use ticket_text::TicketText;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::avro::Foreign;
 use super::registry_client::{Client, RegistryError};
 use super::schemas::{Schemas, WireRecord};
-use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Receipt};
+use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
 use crate::clock;
 use crate::config::{JsonTopic, SchemaRegistry, Subjects};
 use crate::limits;
@@ -55,6 +55,9 @@ pub fn subjects(topics: &Topics, json: &BTreeSet<JsonTopic>) -> Vec<Subject> {
     }
     if !json.contains(&JsonTopic::Actions) {
         found.extend(topics.actions.values().map(|topic| Subject::of::<Action>(&**topic)));
+    }
+    if !json.contains(&JsonTopic::Gates) {
+        found.push(Subject::of::<Gate>(&*topics.gates));
     }
     found
 }

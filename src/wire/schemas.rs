@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::avro::Version;
-use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Receipt};
+use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
 use crate::casework::{BudgetState, Case, FindingState, RulesState};
 use crate::config::JsonTopic;
 
@@ -98,6 +98,7 @@ records! {
     CaseEvent, "case_event", Carrier::Avro, history ["v1"];
     Action, "action", Carrier::AvroOrJson(JsonTopic::Actions), history ["v1"];
     CaseView, "case_view", Carrier::Avro, history ["v1"];
+    Gate, "gate", Carrier::AvroOrJson(JsonTopic::Gates), history ["v1"];
     Receipt, "receipt", Carrier::Avro, history ["v1"];
     DeadLetter, "dead_letter", Carrier::Avro, history ["v1"];
     Case, "state_case", Carrier::Changelog, history ["v1"];

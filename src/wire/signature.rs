@@ -230,6 +230,26 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// Whom a key proves to have signed these bytes.
+    pub(super) fn proves(&self, key: &str, bytes: &[u8], signature: &[u8]) -> Result<Actor, SignatureError> {
+        let Some((id, key)) = self.0.get_key_value(key) else {
+            return Err(SignatureError::UnknownKey { key: cut(key, 64).to_owned() });
+        };
+        let mut claimed = [0; 32];
+        hex::decode_to_slice(signature, &mut claimed)
+            .map_err(|_| SignatureError::Unreadable { name: SIGNATURE_HEADER, expected: "64 hex digits" })?;
+        let mac = key.mac.clone().chain_update(bytes);
+        mac.verify_slice(&claimed).map_err(|_| SignatureError::Wrong { key: id.clone() })?;
+        Ok(key.actor.clone())
+    }
+}
+
+/// The signature of bytes, in hex.
+pub(super) fn sign_bytes(bytes: &[u8], secret: &[u8]) -> String {
+    hex::encode(keyed(secret).chain_update(bytes).finalize().into_bytes())
+}
+
 /// The value of the only header of this name.
 fn only<'a>(headers: &'a [Header], name: &'static str) -> Result<Option<&'a [u8]>, SignatureError> {
     let mut found = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice());

@@ -11,7 +11,7 @@ use crate::intake::{Rejected, Visibility};
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Record, Send, Topic, TopicPartition};
 use crate::time::WallTime;
-use crate::wire::{Action, CaseEvent, CaseView, CloudEvents, Codec, DeadLetter, Receipt, RejectCode, WireError};
+use crate::wire::{Action, CaseEvent, CaseView, CloudEvents, Codec, DeadLetter, Gate, Receipt, RejectCode, WireError};
 
 /// What goes where.
 #[derive(Clone)]
@@ -149,6 +149,16 @@ impl Outputs {
             _ => Vec::new(),
         };
         Ok(Send { to: self.out(&self.topics.cases, &uid.0), key: uid.to_string().into_bytes(), value, headers })
+    }
+
+    /// A gate as a case has it; `None` = it has none any more. All records of one key are on one partition.
+    pub fn gate(&self, key: &str, uid: &CaseUid, gate: Option<&Gate>, at: WallTime) -> Result<Send, WireError> {
+        let value = gate.map(|gate| self.codec.encode(gate)).transpose()?;
+        let headers = match (gate, &value) {
+            (Some(gate), Some(value)) => self.events.gate(gate, at, value, self.codec.encoding::<Gate>()),
+            _ => Vec::new(),
+        };
+        Ok(Send { to: self.out(&self.topics.gates, &uid.0), key: key.as_bytes().to_vec(), value, headers })
     }
 
     /// A dead letter of intake.

@@ -111,6 +111,7 @@ impl Worker {
                 "the run configuration's ceiling is another than when these open cases were decided: they are decided again"
             );
         }
+        ready.casework.all_gates().into_iter().for_each(|gate| self.shared.show_gate(holder, gate.key(), gate));
         self.parts.insert(partition, Part::Ready(Box::new(ready)));
         self.shared.restored(holder, took, records, &out.observations);
         self.log.release(&self.outputs.case_events(partition));

@@ -16,7 +16,7 @@ use crate::ids::CaseUid;
 use crate::metrics::{Ending, Metrics, Observation, Traffic, Waiting};
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
-use crate::wire::CaseView;
+use crate::wire::{CaseView, Gate};
 
 /// Where a partition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,7 @@ pub struct Shared {
     /// With whose it is: a worker that was thrown out of the group may learn of it when another thread has its
     /// partitions already.
     views: DashMap<CaseUid, (Holder, CaseView)>,
+    gates: DashMap<String, (Holder, Gate)>,
     parts: Mutex<BTreeMap<i32, (u64, Standing)>>,
     /// Of each worker: since when the group has counted it in.
     members: Mutex<BTreeMap<u64, Option<Instant>>>,
@@ -95,6 +96,7 @@ impl Shared {
             metrics,
             announcement: Mutex::new(None),
             views: DashMap::new(),
+            gates: DashMap::new(),
             parts: Mutex::new(BTreeMap::new()),
             members: Mutex::default(),
             rules: Mutex::new(None),
@@ -139,6 +141,12 @@ impl Shared {
         views
     }
 
+    /// Gates of the partitions that are owned here, which `meets` picks, by key.
+    pub fn gates(&self, meets: impl Fn(&Gate) -> bool) -> BTreeMap<String, Gate> {
+        let all = self.gates.iter().filter(|entry| meets(&entry.value().1));
+        all.map(|entry| (entry.key().clone(), entry.value().1.clone())).collect()
+    }
+
     /// Rules and kill switch that intake works under.
     pub fn rules(&self) -> Option<(Rules, Enforcement)> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -179,6 +187,10 @@ impl Shared {
         self.views.insert(view.uid, (at, view));
     }
 
+    pub(super) fn show_gate(&self, at: Holder, key: String, gate: Gate) {
+        self.gates.insert(key, (at, gate));
+    }
+
     pub(super) fn restored(&self, at: Holder, took: Span, records: u64, observations: &[Observation]) {
         self.stands(at, Standing::Ready);
         self.metrics.restored(at.partition, took, records);
@@ -187,6 +199,7 @@ impl Shared {
 
     pub(super) fn dropped(&self, at: Holder, waiting: Vec<Waiting>) {
         self.views.retain(|_, (holder, _)| *holder != at);
+        self.gates.retain(|_, (holder, _)| *holder != at);
         for from in waiting {
             self.metrics.observe(&Observation::Moved { from: Some(from), to: None });
         }
@@ -213,6 +226,12 @@ impl Shared {
             match view {
                 Some(view) => self.show(Holder { worker, partition }, view),
                 None => drop(self.views.remove(&uid)),
+            }
+        }
+        for (partition, key, gate) in done.gates {
+            match gate {
+                Some(gate) => self.show_gate(Holder { worker, partition }, key, gate),
+                None => drop(self.gates.remove(&key)),
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::WallTime;
 use crate::wire::{
-    Action, ActionKind, CaseEvent, CaseEventKind, CaseView, Purpose, Reason, RejectCode, RulesStamp, WireError,
+    Action, ActionKind, CaseEvent, CaseEventKind, CaseView, Gate, Purpose, Reason, RejectCode, RulesStamp, WireError,
 };
 
 /// How often a full send queue is waited for.
@@ -44,6 +44,8 @@ pub struct Done {
     pub actions: BTreeMap<ActionKind, u64>,
     /// Views that changed, with their partition.
     pub views: Vec<(i32, CaseUid, Option<CaseView>)>,
+    /// Gates that changed, by key, with their partition.
+    pub gates: Vec<(i32, String, Option<Gate>)>,
     /// New positions of `case-events`.
     pub case_positions: Vec<(i32, Offset)>,
     /// Records read.
@@ -272,6 +274,10 @@ impl Worker {
             for (uid, view) in ready.casework.views() {
                 push(outputs.view(&uid, view.as_ref(), at))?;
                 done.views.push((partition, uid, view));
+            }
+            for (key, uid, gate) in ready.casework.gates() {
+                push(outputs.gate(&key, &uid, gate.as_ref(), at))?;
+                done.gates.push((partition, key, gate));
             }
             // Whoever touched P's state commits P's position, even if unmoved: the broker then fences a zombie.
             positions.entry(outputs.case_events(partition)).or_insert(ready.position);

@@ -6,6 +6,8 @@
 
 #[path = "../support/command.rs"]
 mod command;
+mod drills;
+mod gates;
 mod http;
 #[path = "../kafka/input.rs"]
 #[allow(dead_code)]

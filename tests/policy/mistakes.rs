@@ -8,6 +8,31 @@ use crate::{HEAD, errors, report};
 /// Sections (from line 3 on), and the one error that they must give.
 const MISTAKES: &[(&str, &str)] = &[
     (
+        "actions: {shut: {by: bot, gate: true, answer_within: 1m}}",
+        "policy.yaml:3:27: error: a gate that nothing opens again; a gate stands until its case is closed",
+    ),
+    (
+        "actions: {shut: {by: bot, undo: open, gate: {when_away: opne}, answer_within: 1m}}",
+        "policy.yaml:3:57: error: `opne` is no answer for when nobody can ask",
+    ),
+    (
+        "actions: {open_ticket: {by: jira, template: standrd, answer_within: 1m}}\ntemplates: {standard: {title: a, text: b}}",
+        "policy.yaml:3:45: error: template `standrd` is not defined; did you mean `standard`?",
+    ),
+    (
+        "templates: {standard: {title: \"{{ tilte }}\", text: b}}",
+        "policy.yaml:3:31: error: {{ tilte }} is no field of a template; did you mean `title`?",
+    ),
+    ("templates: {standard: {title: \"{{ title\", text: b}}", "policy.yaml:3:31: error: a placeholder isn't closed"),
+    (
+        "templates: {standard: {title: a, text: b, otherwise: {owner: somebody}}}",
+        "policy.yaml:3:55: error: owner can't be made up; name `owners.fallback`",
+    ),
+    (
+        "actions: {open_ticket: {by: jira, template: short, answer_within: 1m}}\ntemplates: {short: {title: a, text: \"{{ asset }} {{ owner }} {{ due }}\"}}",
+        "policy.yaml:4:13: error: `short` of `open_ticket` doesn't say remediation, evidence",
+    ),
+    (
         "suppress:\n  - {id: a, match: {severty: low}, reason: x, until: 2027-01-01}",
         "policy.yaml:4:21: error: unknown field `severty`; did you mean `severity`?",
     ),

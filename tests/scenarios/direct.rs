@@ -91,6 +91,7 @@ impl Desk {
             context: Context::default(),
             suppressed_by: None,
             finding,
+            drill: None,
         };
         CaseEvent { finding: Some(said), ..self.event(CaseEventKind::Finding, case) }
     }

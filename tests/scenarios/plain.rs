@@ -37,6 +37,8 @@ impl Decode for Plain {
         finding.resource.account = text("account").map(Into::into);
         finding.resource.repository = text("repository").map(Into::into);
         finding.recommended_action = text("recommended").map(str::to_owned);
+        finding.evidence =
+            text("evidence").map(|links| links.split(' ').map(str::to_owned).collect()).unwrap_or_default();
         if let Some(words) = text("exposure") {
             let kinds = words.split(',').filter(|word| *word != "none");
             let kinds: Option<Vec<ExposureKind>> = kinds.map(ExposureKind::parse).collect();

@@ -13,7 +13,9 @@ use shutter::log::{Header, Record, TopicPartition};
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::responders::{Deed, Responder, Script, Simulated};
 use shutter::time::{Span, WallTime};
-use shutter::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+use shutter::wire::{
+    Action, ActionKind, Actor, ActorKind, Coverage, Drill, Feedback, FeedbackKind, Gate, GateQuestion, SignedFeedback,
+};
 
 use crate::plain::Plain;
 use crate::scrape::Scrape;
@@ -31,6 +33,18 @@ impl ReadFeedback for NoFeedback {
 
     fn authenticate(&self, _: &Feedback, _: &[Header]) -> Result<Actor, String> {
         Err("stories have no raw feedback".to_owned())
+    }
+
+    /// `ada <id> <until>` is taken at its word, anything else is forged.
+    fn drill(&self, _: &str, _: &str, _: &[u8], mark: &[u8]) -> Result<Drill, String> {
+        let text = String::from_utf8_lossy(mark);
+        match text.split(' ').collect::<Vec<_>>().as_slice() {
+            ["ada", id, until] => {
+                let until = WallTime::parse(until).map_err(|error| error.to_string())?;
+                Ok(Drill { id: (*id).into(), until, by: "ada".into() })
+            }
+            _ => Err("the signature is wrong".to_owned()),
+        }
     }
 }
 
@@ -251,6 +265,7 @@ impl Stage {
                 Ok(())
             }
             "show" => self.show_case(words.word(1)?),
+            "ask" => self.ask(&words),
             _ if crate::script::is_setting(line) => Ok(()),
             other => Err(format!("nobody knows how to `{other}`")),
         }
@@ -270,7 +285,8 @@ impl Stage {
     fn see(&mut self, words: &Words) -> Result<(), String> {
         self.again_and_again(words, |now| {
             let mut record = serde_json::Map::new();
-            for (name, value) in words.named.iter().filter(|(name, _)| !["times", "every"].contains(&name.as_str())) {
+            let aside = ["times", "every", "drill", "for"];
+            for (name, value) in words.named.iter().filter(|(name, _)| !aside.contains(&name.as_str())) {
                 let value = match name.as_str() {
                     "observed" | "detected" => time(value, now)?.to_string(),
                     _ => value.clone(),
@@ -321,23 +337,32 @@ impl Stage {
                 let next = self.show.engine.now().plus(every);
                 self.advance(next)?;
             }
-            let bytes = record(self.show.engine.now())?;
-            self.feed(&source, bytes)?;
+            let now = self.show.engine.now();
+            let bytes = record(now)?;
+            let mark = words.named.get("drill").map(|mark| {
+                let until = words.named.get("for").map_or(Ok(now.plus(Span::hours(1))), |text| time(text, now))?;
+                Ok::<String, String>(format!("{mark} {until}"))
+            });
+            self.feed(&source, bytes, mark.transpose()?)?;
         }
         Ok(())
     }
 
-    fn feed(&mut self, source: &str, value: Vec<u8>) -> Result<(), String> {
+    fn feed(&mut self, source: &str, value: Vec<u8>, mark: Option<String>) -> Result<(), String> {
+        let drills = mark.as_ref().is_some_and(|mark| mark.starts_with("ada "));
         let record = Record {
             from: TopicPartition::new(format!("detections.{source}"), 0),
             offset: self.offset,
             timestamp: self.show.engine.now(),
             key: None,
             value: Some(value),
-            headers: Vec::new(),
+            headers: mark.into_iter().map(|mark| ("shutter-drill".to_owned(), mark.into_bytes())).collect(),
         };
         self.offset += 1;
         let happened = self.show.engine.detections(source, &[record]).map_err(|e| e.to_string())?;
+        if drills && !(happened.observations.is_empty() && happened.sources.is_empty()) {
+            return Err(format!("a drill moves metrics: {:?} {:?}", happened.observations, happened.sources));
+        }
         self.heard(happened);
         Ok(())
     }
@@ -394,6 +419,24 @@ impl Stage {
         let said = SignedFeedback { feedback, actor, received_at: now };
         let happened = self.show.engine.feedback(said).map_err(|e| e.to_string())?;
         self.heard(happened);
+        Ok(())
+    }
+
+    /// `ask repository=acme/shop package=left-pad`: what a commit hears.
+    fn ask(&mut self, words: &Words) -> Result<(), String> {
+        let question = GateQuestion::of(words.named.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        let gates: Vec<Gate> = self.show.engine.gates().into_iter().filter(|gate| question.meets(gate)).collect();
+        let verdict = GateQuestion::verdict(&gates, Coverage::All);
+        let now = self.show.engine.now();
+        self.out.say(now, format!("{verdict}"));
+        for gate in &gates {
+            let (waits, next) = (gate.waits_for.as_deref(), gate.next_step.as_deref());
+            let waits = waits.map(|who| format!("; {who}: {}", next.unwrap_or_default())).unwrap_or_default();
+            self.out.say(
+                gate.since,
+                format!("  {} {} by {} ({}){waits}", gate.case_uid, gate.state, gate.action, gate.why),
+            );
+        }
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use shutter::engine::{Engine, Happened};
+use shutter::finding::Severity;
 use shutter::ids::CaseUid;
 use shutter::time::WallTime;
-use shutter::wire::{Action, ActionKind, CaseView, Deadlines, Receipt};
+use shutter::wire::{Action, ActionKind, CaseView, Deadlines, Gate, GateState, Receipt};
 
 use crate::scrape::Scrape;
 
@@ -28,6 +29,7 @@ pub struct Transcript {
     pub commands: BTreeMap<String, String>,
     /// Metrics that follow, where somebody looks at them.
     pub scrape: Option<Scrape>,
+    pub gates: BTreeMap<String, GateState>,
 }
 
 impl Transcript {
@@ -89,9 +91,26 @@ impl Transcript {
                 self.case(at, &view);
             }
         }
+        for (key, gate) in &happened.gates {
+            self.gate(at, key, gate.as_ref());
+        }
         for view in &happened.forgotten {
             let name = self.name(view.uid);
             self.say(at, format!("{name} is forgotten"));
+        }
+    }
+
+    /// Where a gate is now, if that has changed; what else is on its record follows the case.
+    fn gate(&mut self, at: WallTime, key: &str, gate: Option<&Gate>) {
+        let state = gate.map(|gate| gate.state);
+        let before = match state {
+            Some(state) => self.gates.insert(key.to_owned(), state),
+            None => self.gates.remove(key),
+        };
+        match gate {
+            Some(gate) if before != state => self.say(at, format!("gate {key} {}: {}", gate.state, gate.why)),
+            None if before.is_some() => self.say(at, format!("gate {key} is no more")),
+            _ => {}
         }
     }
 
@@ -138,6 +157,9 @@ impl Transcript {
             None => {}
         }
         line.push_str(&format!(" → {}", action.responder));
+        if action.drill.is_some() {
+            line.push_str(" (drill)");
+        }
         if !action.recipients.is_empty() {
             line.push_str(&format!(" for {}", action.recipients.join(", ")));
         }
@@ -148,11 +170,15 @@ impl Transcript {
             line.push_str(&format!(" \"{}\"", action.summary));
         }
         self.say(action.issued_at, line);
+        if let Some(text) = action.text.as_ref().filter(|text| text.template != "built-in") {
+            self.say(action.issued_at, format!("  {}", text.title));
+            text.text.lines().for_each(|line| self.say(action.issued_at, format!("  | {line}")));
+        }
         if let Some(evidence) = &action.handover {
             let findings: Vec<String> = evidence
                 .findings
                 .iter()
-                .map(|f| format!("{} {} by {} {}", f.severity, f.rule, f.source, f.status))
+                .map(|f| format!("{} {} by {} {}", Severity::word_of(f.severity), f.rule, f.source, f.status))
                 .collect();
             let commands: Vec<String> = evidence.commands.iter().map(|c| format!("{} {}", c.action, c.state)).collect();
             let line = format!(

@@ -142,11 +142,12 @@ fn text(doc: &str, chance: &mut dyn Chance) -> Value {
 macro_rules! for_each_record {
     ($function:ident $(, $argument:expr)*) => {{
         use shutter::casework::{BudgetState, Case, FindingState, RulesState};
-        use shutter::wire::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Receipt};
+        use shutter::wire::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
         $function::<Feedback>($($argument),*);
         $function::<CaseEvent>($($argument),*);
         $function::<Action>($($argument),*);
         $function::<CaseView>($($argument),*);
+        $function::<Gate>($($argument),*);
         $function::<Receipt>($($argument),*);
         $function::<DeadLetter>($($argument),*);
         $function::<Case>($($argument),*);

@@ -17,7 +17,7 @@ use shutter::metrics::Metrics;
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::time::{Span, WallTime};
 use shutter::wire::{
-    Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, Feedback, Keyring, Receipt, WireRecord,
+    Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, Feedback, Gate, Keyring, Receipt, WireRecord,
 };
 use shutter::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Trust, Worker, WorkerError};
 
@@ -322,6 +322,15 @@ impl Rig {
     /// Latest view of each case.
     pub fn cases(&self) -> BTreeMap<String, CaseView> {
         self.all::<CaseView>(&self.topics.cases).into_iter().map(|view| (view.uid.to_string(), view)).collect()
+    }
+
+    /// Latest record of each gate, by key; `None` is a tombstone.
+    pub fn gates(&self) -> BTreeMap<String, Option<Gate>> {
+        let partitions = self.log.partitions();
+        let records = partitions.iter().filter(|tp| tp.topic == self.topics.gates).flat_map(|tp| self.log.read(tp));
+        let read = |bytes: Vec<u8>| self.codec.decode(&bytes).expect("decodes");
+        let key = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).expect("text");
+        records.map(|record| (key(record.key), record.value.map(read))).collect()
     }
 
     /// (case, generation, action, target) of everything that enforces, sorted; and no command id twice.

@@ -103,12 +103,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let assembled = Assembled::new(&config, options)?;
     let Backing::Embedded(log) = assembled.backing else { anyhow::bail!("the demo's log is not the embedded one") };
     let catalog = Arc::clone(&assembled.rules.catalog);
-    let Assembled { setups, shared, topics, codec, trust, .. } = assembled;
+    let Assembled { setups, shared, topics, partitions, codec, trust, .. } = assembled;
     let answers = Answers::new(log.clone(), codec.clone(), &topics, catalog, secrets);
 
     let http = Arc::new(Http {
         shared: Arc::clone(&shared),
         topics: Arc::clone(&topics),
+        partitions,
         codec,
         embedded: Some(log.clone()),
         clock: Arc::clone(&clock),

@@ -161,7 +161,8 @@ fn command<'v>(view: &'v CaseView, said: &Said) -> anyhow::Result<Option<&'v Com
     }
 }
 
-fn send(site: &Site, feedback: &Feedback, key: Option<(&str, &[u8])>) -> anyhow::Result<()> {
+/// Puts an answer on its topic, signed where there is a key.
+pub(in crate::cli) fn send(site: &Site, feedback: &Feedback, key: Option<(&str, &[u8])>) -> anyhow::Result<()> {
     let (value, encoding) = match site.reach {
         Reach::Process(_) => (serde_json::to_vec(feedback)?, Encoding::Json),
         Reach::Kafka | Reach::Database => (site.codec.encode(feedback)?, site.codec.encoding::<Feedback>()),

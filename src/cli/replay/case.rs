@@ -79,6 +79,8 @@ impl Told {
             contained_at,
             commands,
             timeline,
+            // The records of a file bear no mark that counts.
+            drill: _,
             policy_digest,
         } = view;
         let mut line = Line::default();

@@ -7,6 +7,7 @@ use crate::policy::fields::{
 };
 use crate::policy::model::{
     Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Signs, Verify,
+    WhenAway,
 };
 use crate::policy::node::{Key, Kind, Node};
 
@@ -93,6 +94,12 @@ pub(super) fn actions(node: &Node, draft: &mut Draft, problems: &mut Problems) {
         let undo = undo_node.and_then(|node| name(node, "the name of what takes it back", problems));
         let mut flag = |key| fields.get(key).and_then(|node| truth(node, problems)).unwrap_or(false);
         let (plans, standing, irreversible) = (flag("plans"), flag("standing"), flag("irreversible"));
+        let template = fields.get("template").and_then(|node| {
+            let template = name(node, "the name of a template", problems)?;
+            draft.uses(Named::Template, &template, &node.at);
+            Some(template)
+        });
+        let gate = gate(&mut fields, undo.is_some(), problems);
         let meanwhile = fields.get("meanwhile").and_then(|node| text(node, "a sentence", problems)).map(str::to_owned);
         let openc2 = fields.get("openc2").and_then(|node| openc2(node, problems));
         if irreversible && undo.is_some() {
@@ -112,7 +119,9 @@ pub(super) fn actions(node: &Node, draft: &mut Draft, problems: &mut Problems) {
                 undo,
                 answer_within,
                 plans,
-                standing,
+                standing: standing || gate.is_some(),
+                gate,
+                template,
                 irreversible,
                 meanwhile,
                 openc2,
@@ -120,6 +129,29 @@ pub(super) fn actions(node: &Node, draft: &mut Draft, problems: &mut Problems) {
             draft.policy.actions.insert(id, rule);
         }
     }
+}
+
+/// `gate: true` or `gate: {when_away: last_known}`
+fn gate(fields: &mut Fields<'_>, has_undo: bool, problems: &mut Problems) -> Option<WhenAway> {
+    let node = fields.get("gate")?;
+    let gate = match node.kind {
+        Kind::Map(_) => {
+            let mut own = Fields::of(node, "gate", problems)?;
+            let when_away = own.need("when_away", problems).and_then(|node| {
+                word(node, "answer for when nobody can ask", WhenAway::ALL, WhenAway::as_str, problems)
+            });
+            own.finish(problems);
+            when_away
+        }
+        _ => truth(node, problems)?.then_some(WhenAway::Closed),
+    };
+    if gate.is_some() && !has_undo {
+        let at = fields.key("gate").unwrap_or(fields.at);
+        problems
+            .error(at, "no-undo", "a gate that nothing opens again")
+            .help("a gate stands until its case is closed: name the `undo` that opens it");
+    }
+    gate
 }
 
 /// `openc2: deny` or `openc2: {do: deny, target: uri}`

@@ -26,6 +26,7 @@ pub(crate) enum Named {
     Playbook,
     Budget,
     Protect,
+    Template,
 }
 
 impl fmt::Display for Named {
@@ -41,6 +42,7 @@ impl fmt::Display for Named {
             Self::Playbook => "playbook",
             Self::Budget => "budget",
             Self::Protect => "protection",
+            Self::Template => "template",
         })
     }
 }

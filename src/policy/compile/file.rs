@@ -13,7 +13,7 @@ use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
 use super::draft::{Draft, Named, NamedRecipient};
-use super::{acting, calendars, clocks, promotion, refused, rules};
+use super::{acting, calendars, clocks, promotion, refused, rules, templates};
 
 /// The language that these files are written in.
 const LANGUAGE: &str = "shutter/1";
@@ -131,7 +131,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 14] = [
+    let lists: [(&'static str, Reader); 15] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
         ("calendars", calendars::calendars),
@@ -139,6 +139,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         ("escalation", clocks::escalation),
         ("approvals", acting::approvals),
         ("actions", acting::actions),
+        ("templates", templates::templates),
         ("playbooks", acting::playbooks),
         ("budgets", rules::budgets),
         ("breakers", rules::breakers),

@@ -22,5 +22,6 @@ mod promotion;
 mod refused;
 mod rules;
 mod target;
+mod templates;
 
 pub use file::{Compiled, compile};

@@ -5,6 +5,7 @@
 //! | `references.rs` | names that nothing has, definitions that nothing uses, cycles |
 //! | `safety.rs` | acting without a way back, without asking, without looking |
 //! | `clocks.rs` | clocks that stand still where they must not |
+//! | `templates.rs` | tickets that nobody could act on |
 //! | `shadow.rs` | rules that earlier ones leave nothing to |
 //! | `outside.rs` | what only the catalog and the clock can tell |
 //! | `logic.rs` | which predicate follows from which |
@@ -15,6 +16,7 @@ pub(super) mod outside;
 mod references;
 mod safety;
 mod shadow;
+mod templates;
 
 use super::compile::draft::Draft;
 use super::fields::Problems;
@@ -30,6 +32,7 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     safety::containments(draft, problems);
     safety::plans(draft, problems);
     safety::absence(draft, problems);
+    templates::incomplete(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }

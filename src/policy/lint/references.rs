@@ -113,7 +113,7 @@ pub(super) fn unused(draft: &Draft, problems: &mut Problems) {
         let used = match named {
             Named::Action => happening.contains(name),
             Named::Calendar if *name == DEFAULT_CALENDAR => true,
-            Named::Approval | Named::Escalation | Named::Calendar => {
+            Named::Approval | Named::Escalation | Named::Calendar | Named::Template => {
                 draft.used.iter().any(|u| u.named == *named && u.name == *name)
             }
             _ => continue,
