@@ -57,6 +57,9 @@ macro_rules! vocabulary {
 }
 pub(crate) use vocabulary;
 
+/// Source of what Shutter itself finds out: by correlation, or of a storm. No source of a configuration is called so.
+pub const SHUTTER: &str = "shutter";
+
 vocabulary! {
     /// What kind of exposure a finding speaks of.
     Class {

@@ -40,6 +40,18 @@ pub const COMMANDS_PER_CASE: usize = 64;
 pub const FIXERS_PER_CASE: usize = 64;
 /// Grants that one budget may have within its window: they are one record. A limit beyond it limits nothing.
 pub const BUDGET_GRANTS: u32 = 5_000;
+/// Instants that one correlation window keeps: they are one record. A condition that asks for more could never be met.
+pub const WINDOW_ENTRIES: usize = 2_000;
+/// Cases that one correlation window names; beyond it the one that was seen longest ago makes room.
+pub const WINDOW_MEMBERS: usize = 100;
+/// Correlation windows of one partition: about 60 MiB. Beyond it the one that would be forgotten first makes room.
+pub const WINDOWS: usize = 100_000;
+/// Episodes of one correlation window that can still be told apart; it takes late events to have more than one.
+pub const WINDOW_EPISODES: usize = 16;
+/// Cases that an incident takes in; beyond it they stay by themselves.
+pub const CHILDREN: usize = 200;
+/// New cases within a storm's window that are counted: they are one record.
+pub const STORM_OPENINGS: u32 = 5_000;
 /// Reopenings of a case that are remembered; a policy may call at most this many flapping.
 pub const REOPENINGS: usize = 1_000;
 /// Longest reason or comment in feedback.

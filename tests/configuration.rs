@@ -24,6 +24,14 @@ fn every_example_of_the_documentation_loads() {
     }
 }
 
+#[test]
+fn no_source_bears_the_name_of_what_shutter_itself_finds_out() {
+    let text =
+        "tenant: a\npolicy: p\nlog: {kind: embedded, embedded: {dir: d}}\nsources: [{name: shutter, format: falco}]\n";
+    let error = load(text).expect_err("the name is taken");
+    assert!(error.contains("`shutter` is what Shutter itself finds out"), "{error}");
+}
+
 /// Asks the code itself: a key that can't be gives an error with all that can.
 fn keys(section: &str) -> Vec<String> {
     let text = match section.strip_suffix("[]") {

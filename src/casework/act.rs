@@ -11,6 +11,7 @@ use super::command::Order;
 use super::decide::Decision;
 use super::state::{BudgetWait, Case, CasePath, Phase, VerifyTerms};
 use super::step::{Enforcement, Step};
+use crate::finding::SHUTTER;
 use crate::policy::{Ceiling, Playbook};
 use crate::time::Span;
 use crate::wire::{ActionKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, Purpose, Target};
@@ -34,20 +35,29 @@ impl Case {
             .policy
             .playbooks
             .iter()
-            .find(|p| p.id == decision.playbook)
+            .find(|p| p.id == decision.playbook && self.lead.source != SHUTTER)
             .map(verify_terms)
             .unwrap_or_default();
         self.review_containment(&decision, step);
         match decision.path {
             CasePath::Observe => step.enter(self, Phase::Observing),
-            CasePath::Ticket => self.open_ticket(decision.withheld.as_deref(), step),
-            CasePath::Incident => self.open_incident(step),
+            // Its incident tells people; the tickets that it has stay.
+            CasePath::Ticket if !self.acts_itself() => step.enter(self, Phase::AwaitingOwner),
+            CasePath::Ticket => self.raise(
+                ActionKind::Ticket,
+                decision.raise.as_ref().unwrap_or(&OPEN_TICKET),
+                decision.withheld.as_deref(),
+                step,
+            ),
+            CasePath::Incident => {
+                self.raise(ActionKind::Incident, decision.raise.as_ref().unwrap_or(&OPEN_INCIDENT), None, step)
+            }
             CasePath::Approve => self.ask_approval(&decision, step),
             CasePath::Enforce => self.enforce(&decision, step),
         }
         // While budgets are asked nothing has been decided: what goes beside it goes when they have answered, within a
         // minute, and says then how it was decided.
-        if self.path != CasePath::Observe && self.phase != Phase::AwaitingBudget {
+        if self.path != CasePath::Observe && self.phase != Phase::AwaitingBudget && self.acts_itself() {
             for action in &decision.also {
                 self.send_also(action, step);
             }
@@ -104,11 +114,6 @@ impl Case {
         step: &mut Step<'_>,
     ) {
         step.out.events.push(CaseEvent {
-            kind: CaseEventKind::Budget,
-            key: ask.key,
-            rules: step.rules.stamp(),
-            finding: None,
-            feedback: None,
             budget: Some(BudgetMessage {
                 id: ask.request.clone(),
                 step: kind,
@@ -126,6 +131,7 @@ impl Case {
                 not_after: wait.not_after,
             }),
             trace: step.trace.clone(),
+            ..CaseEvent::of(CaseEventKind::Budget, ask.key, step.rules.stamp())
         });
     }
 
@@ -171,6 +177,11 @@ impl Case {
 
     /// The case's ticket, once per generation; then it is the owner's.
     pub(super) fn open_ticket(&mut self, why: Option<&str>, step: &mut Step<'_>) {
+        self.raise(ActionKind::Ticket, &OPEN_TICKET, why, step);
+    }
+
+    /// A ticket or an incident, by the action that opens it.
+    fn raise(&mut self, kind: ActionKind, action: &SmolStr, why: Option<&str>, step: &mut Step<'_>) {
         if step.ceiling() == Ceiling::Observe {
             self.withheld = Some(why.unwrap_or("a ticket is beyond the ceiling observe").to_owned());
             step.enter(self, Phase::Observing);
@@ -178,7 +189,7 @@ impl Case {
         }
         let summary = why.map_or_else(|| self.lead.title.clone(), |why| format!("{}; {why}", self.lead.title));
         step.enter(self, Phase::AwaitingOwner);
-        self.send_once(ActionKind::Ticket, &OPEN_TICKET, summary, step);
+        self.send_once(kind, action, summary, step);
     }
 
     /// A ticket for a case that nothing runs for any more; nobody is missed if no answer comes.
@@ -190,12 +201,6 @@ impl Case {
         for command in &mut self.commands {
             command.answer_by = None;
         }
-    }
-
-    fn open_incident(&mut self, step: &mut Step<'_>) {
-        let summary = self.lead.title.clone();
-        step.enter(self, Phase::AwaitingOwner);
-        self.send_once(ActionKind::Incident, &OPEN_INCIDENT, summary, step);
     }
 
     fn send_also(&mut self, action: &SmolStr, step: &mut Step<'_>) {

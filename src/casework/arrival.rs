@@ -74,6 +74,7 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
         let opens = case.phase == Phase::Stub && wakes;
         case.detected_at = if opens { lead.detected_at } else { case.detected_at.min(lead.detected_at) };
         case.lead = lead;
+        case.speak_as_storm(findings.len());
     }
     // By the finding that stands for the case, not by the one that happened to come last.
     case.context = step.rules.catalog.context(&case.lead);
@@ -85,7 +86,7 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
             let why = format!("{} sees it again", said.finding.source);
             case.reopen(&why, seen.max(observed(said)), step);
         }
-        Phase::ClosedVerified => {}
+        Phase::ClosedVerified | Phase::ClosedReleased => {}
         Phase::AwaitingVerification if wakes && said.finding.status == Status::Open => {
             let why = format!("{} saw it after the fix", said.finding.source);
             case.still_there(&why, step);

@@ -25,6 +25,7 @@ impl Case {
         if from != to {
             step.observe(Observation::Moved { from, to });
         }
+        self.report_in(step);
         let Some(bottleneck) = self.bottleneck.clone() else { return };
         let moved = before.as_ref().is_some_and(|b| b.kind != bottleneck.kind || b.who != bottleneck.who);
         if moved {
@@ -68,7 +69,7 @@ impl Case {
         let withheld = || self.withheld.clone();
         let operator = SmolStr::new_static("operator");
         Some(match self.phase {
-            Phase::ClosedVerified | Phase::ClosedDrill | Phase::Stub => return None,
+            Phase::ClosedVerified | Phase::ClosedDrill | Phase::ClosedReleased | Phase::Stub => return None,
             Phase::Observing => (
                 BottleneckKind::Operator,
                 operator,
@@ -114,13 +115,20 @@ impl Case {
                     withheld().unwrap_or_else(|| "switch enforcement on".to_owned()),
                 ),
             },
+            Phase::AwaitingOwner if !self.acts_itself() => {
+                let parent = self.parent.as_ref();
+                let (incident, name) = parent.map(|p| (p.incident.to_string(), p.name.as_str())).unwrap_or_default();
+                (BottleneckKind::Incident, incident.into(), format!("{name} decides what is done with it"))
+            }
             Phase::AwaitingOwner => (
                 BottleneckKind::Owner,
                 self.owner_id(),
-                self.lead
-                    .recommended_action
-                    .as_deref()
-                    .map_or_else(|| "repair the cause, then say `repaired`".to_owned(), brief),
+                self.children_left().unwrap_or_else(|| {
+                    self.lead
+                        .recommended_action
+                        .as_deref()
+                        .map_or_else(|| "repair the cause, then say `repaired`".to_owned(), brief)
+                }),
             ),
             Phase::AwaitingVerification if self.verification.is_none() && self.absence.is_some() => {
                 let (who, next) = self.absent_until().unwrap_or_default();

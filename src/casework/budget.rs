@@ -123,12 +123,8 @@ fn breaker(state: &mut BudgetState, message: &BudgetMessage, step: &mut Step<'_>
 
 fn answer(asked: &BudgetMessage, said: BudgetMessage, step: &mut Step<'_>) {
     step.out.events.push(CaseEvent {
-        kind: CaseEventKind::Budget,
-        key: asked.case_uid,
-        rules: step.rules.stamp(),
-        finding: None,
-        feedback: None,
         budget: Some(said),
         trace: step.trace.clone(),
+        ..CaseEvent::of(CaseEventKind::Budget, asked.case_uid, step.rules.stamp())
     });
 }

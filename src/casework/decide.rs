@@ -13,9 +13,9 @@ use super::chosen::{Chosen, chosen};
 use super::contained::{Containing, containing};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
-use crate::finding::Finding;
+use crate::finding::{Finding, SHUTTER};
 use crate::ids::{CaseUid, Generation};
-use crate::policy::{Ceiling, Path, Playbook, Policy, RiskClass, Rules, Signs};
+use crate::policy::{Ceiling, Path, Playbook, Policy, Raised, RiskClass, Rules, Signs};
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{MatchedRule, OwnerRef, Reason, RulesStamp};
 
@@ -65,6 +65,9 @@ pub struct Argument {
     /// What the budgets said of the containment.
     #[serde(default = "not_asked")]
     pub contain_budget: BudgetAnswer,
+    /// The incident that has taken it in and decides for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Under>,
     /// An earlier try of the same generation failed, with its reason: a person takes over.
     pub failed_before: Option<SmolStr>,
     /// Digests of the rules.
@@ -73,6 +76,15 @@ pub struct Argument {
 
 const fn not_asked() -> BudgetAnswer {
     BudgetAnswer::NotAsked
+}
+
+/// An incident that decides for the cases that it has taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Under {
+    /// The incident.
+    pub incident: CaseUid,
+    /// Name of the correlation that made it.
+    pub name: SmolStr,
 }
 
 /// What was decided, and why.
@@ -90,6 +102,8 @@ pub struct Decision {
     pub contain: Containing,
     /// The action of the path.
     pub act: Option<Chosen>,
+    /// For a case that a correlation made: the action that raises it, where the policy names one.
+    pub raise: Option<SmolStr>,
     /// Other actions that go out at once.
     pub also: Vec<SmolStr>,
     /// For path approve.
@@ -119,11 +133,14 @@ pub const DEFAULT: SmolStr = SmolStr::new_static("default");
 pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let policy = &*rules.policy;
     let facts = Facts { finding: &argument.lead, context: &argument.context };
-    let playbook = policy.playbook(&facts);
+    let raised = policy.raised(&argument.lead);
+    // What Shutter itself finds is for people: no playbook acts on it.
+    let playbook = if argument.lead.source == SHUTTER { None } else { policy.playbook(&facts) };
     let risk = policy.risk(&facts);
     let assigned = argument.assigned_owner.as_ref().and_then(|owner| rules.catalog.renewed(owner));
     let owner = assigned.clone().or_else(|| rules.catalog.owner(&policy.owners, &facts, argument.now));
     let mut weighing = Weighing::new(playbook, risk);
+    weighing.raised(raised);
     weighing.note_facts(&facts);
     if let Some(gone) = argument.assigned_owner.as_ref().filter(|_| assigned.is_none()) {
         weighing.reason("owner_gone", format!("{}, to whom it was assigned, is no longer in the catalog", gone.id));
@@ -143,6 +160,9 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     };
     weighing.context(&facts, owner.as_ref());
     weighing.age(argument, playbook, policy.greatest_age);
+    if let Some(under) = &argument.under {
+        weighing.at_most(CasePath::Ticket, "taken_in", format!("{} has taken it in and decides", under.name));
+    }
     if let Some(cause) = &argument.failed_before {
         weighing.at_most(
             CasePath::Ticket,
@@ -165,6 +185,10 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let mut decision = weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing);
     decision.reasons.extend(reason);
     decision.turns_at = policy.next_turn(&facts, argument.now);
+    if let Some(by) = raised {
+        decision.playbook = by.name.clone();
+        decision.raise.clone_from(&by.then.action);
+    }
     decision
 }
 
@@ -240,6 +264,15 @@ impl Weighing {
             matched: Vec::new(),
             facts: BTreeMap::new(),
         }
+    }
+
+    /// A correlation or a storm made the case: its `then` says what becomes of it.
+    fn raised(&mut self, by: Option<Raised<'_>>) {
+        let Some(Raised { kind, name, then }) = by else { return };
+        (self.path, self.wanted) = (path_of(then.path), path_of(then.path));
+        self.reasons.retain(|reason| reason.code != "no_playbook");
+        self.matched(kind, name);
+        self.reason(kind, format!("{kind} {name} raises it as {}", self.wanted));
     }
 
     pub fn matched(&mut self, kind: &'static str, id: &SmolStr) {
@@ -412,6 +445,7 @@ impl Weighing {
             owner,
             contain,
             act: chosen.filter(|_| acts),
+            raise: None,
             also: playbook.map(|p| p.also.clone()).unwrap_or_default(),
             ask: ask.filter(|_| self.path == CasePath::Approve),
             budgets: if self.path == CasePath::Enforce { budgets } else { Vec::new() },

@@ -86,6 +86,9 @@ impl Case {
             withheld: None,
             turns_at: None,
             standing: false,
+            parent: None,
+            incident: None,
+            folded: None,
             feedback_seen: Vec::new(),
             human_touches: 0,
             drill: None,
@@ -193,6 +196,7 @@ impl Case {
         self.escalation = None;
         self.withheld = None;
         self.standing = false;
+        self.incident = None;
         self.human_touches = 0;
     }
 
@@ -219,12 +223,13 @@ impl Case {
             start_from: step.site.start_from,
             budget,
             contain_budget: BudgetAnswer::NotAsked,
+            under: self.under(),
             failed_before: self.failed_before.clone(),
             rules: step.rules.stamp(),
         }
     }
 
-    fn decide(&mut self, last_observed: EventTime, budget: BudgetAnswer, step: &mut Step<'_>) -> Decision {
+    pub(super) fn decide(&mut self, last_observed: EventTime, budget: BudgetAnswer, step: &mut Step<'_>) -> Decision {
         let argument = self.argument(last_observed, budget, step);
         let decision = decide(step.rules, &argument);
         step.decided(self, &argument, &decision);
@@ -232,7 +237,7 @@ impl Case {
     }
 
     /// Owner, risk and rules of a decision, without its actions.
-    fn take_over(&mut self, decision: &Decision, step: &mut Step<'_>) {
+    pub(super) fn take_over(&mut self, decision: &Decision, step: &mut Step<'_>) {
         self.rules = step.rules.stamp();
         self.ceiling = step.site.ceiling;
         self.risk = decision.risk.clone();
@@ -324,12 +329,14 @@ impl Case {
                     && decision.path == CasePath::Approve
                     && matches!(self.leave(decision, step), Leave::Holds)
             }
+            // What is out is in its responder's hands; the incident only has nothing else begun.
+            Phase::AwaitingExecutor if !self.acts_itself() && self.enforcement_out().is_some() => true,
             Phase::AwaitingExecutor => {
                 let out = self.enforcement_out();
                 (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
             }
-            Phase::Held | Phase::ClosedVerified | Phase::ClosedDrill | Phase::Stub => true,
+            Phase::Held | Phase::ClosedVerified | Phase::ClosedDrill | Phase::ClosedReleased | Phase::Stub => true,
         }
     }
 
@@ -395,11 +402,12 @@ impl Case {
         });
         step.enter(self, Phase::ClosedVerified);
         self.bottleneck = None;
+        self.release_children(step);
         self.update_tickets("close_ticket", evidence.what(), step);
     }
 
     /// What no person touched is only automatic if something that we sent has repaired it.
-    fn resolution(&self) -> Resolution {
+    pub(super) fn resolution(&self) -> Resolution {
         match &self.fix {
             _ if self.human_touches > 0 => Resolution::People,
             Some(fix) if fix.is_of_a_responder() => Resolution::Automatic,
@@ -444,7 +452,7 @@ impl Case {
             // Not while something that buys time still has to be taken back.
             _ if self.containment.is_some() => None,
             _ if self.is_drill() => self.drill_forgotten(),
-            Phase::ClosedVerified => self.closed_at.map(|at| at.plus(within)),
+            Phase::ClosedVerified | Phase::ClosedReleased => self.closed_at.map(|at| at.plus(within)),
             Phase::Stub => Some(self.opened_at.plus(within)),
             _ => None,
         }

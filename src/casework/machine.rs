@@ -14,31 +14,35 @@ use smol_str::SmolStr;
 
 use super::arrival;
 use super::budget;
+use super::correlate;
 use super::decide::BudgetAnswer;
 use super::drill::Before;
 use super::lifecycle::last_observed;
 use super::state::{Case, Phase, RulesState};
 use super::step::{Enforcement, Outbox, Site, Step, Stray};
-use super::store::{EntityKey, Now, Store};
+use super::store::Store;
+use super::storm::{self, Place, StormState};
 use super::timers::Timer;
 use crate::ids::CaseUid;
-use crate::metrics::Observation;
+use crate::metrics::{Correlated, Observation};
 use crate::policy::Rules;
 use crate::time::WallTime;
 use crate::wire::{
-    Actor, ActorKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, CaseView, FindingEvent, RulesStamp,
-    SignedFeedback,
+    Actor, ActorKind, BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, RulesStamp, SignedFeedback,
 };
 
 /// Most deadlines of one case that fire in one go; more is a rule that never ends.
 const FIRINGS: usize = 64;
 
+/// Idle windows that are forgotten in one go.
+const FORGOTTEN: usize = 1_000;
+
 /// The state machine of one partition.
 pub struct Casework {
-    site: Site,
-    rules: Arc<Rules>,
-    enforcement: Enforcement,
-    store: Store,
+    pub(super) site: Site,
+    pub(super) rules: Arc<Rules>,
+    pub(super) enforcement: Enforcement,
+    pub(super) store: Store,
     sweep: Option<Sweep>,
     in_hand: Option<CaseUid>,
     /// What the walk was when the open transaction went on with it.
@@ -46,6 +50,8 @@ pub struct Casework {
     /// Why a walk was begun that no abort takes back: it begins anew if the transaction that goes on with it is
     /// aborted.
     lasting: Option<&'static str>,
+    /// When it began to listen: windows are not idle before. None until the first step.
+    pub(super) awake: Option<WallTime>,
     /// The rules before those that the open transaction announced.
     rules_before: Option<Arc<Rules>>,
 }
@@ -80,6 +86,7 @@ impl Casework {
             in_hand: None,
             sweep_before: None,
             lasting: None,
+            awake: None,
             rules_before: None,
         }
     }
@@ -97,13 +104,20 @@ impl Casework {
     /// After the last entity was loaded: sets the timers, and tells where each open case stands.
     pub fn loaded(&mut self, out: &mut Outbox) {
         let mut uids: Vec<CaseUid> = self.store.cases().map(|c| c.uid).collect();
+        uids.extend(self.store.storms().map(|storm| storm.key));
         uids.sort_unstable();
+        uids.dedup();
         for uid in uids {
             self.set_timer(&uid);
             if let Some(to) = self.store.case(&uid).and_then(Case::waiting_now) {
                 out.observations.push(Observation::Moved { from: None, to: Some(to) });
             }
         }
+        out.observations.extend(self.store.windows().all().map(|window| Observation::Correlation {
+            name: window.name.clone(),
+            what: Correlated::Opened,
+            count: 1,
+        }));
         let stamp = self.rules.stamp();
         let on = self.enforcement == Enforcement::On;
         let behind = |case: &Case| {
@@ -197,6 +211,7 @@ impl Casework {
         now: WallTime,
         out: &mut Outbox,
     ) -> Result<(), HollowEvent> {
+        self.awake.get_or_insert(now);
         let hollow = HollowEvent { kind: event.kind.as_str(), key: event.key };
         let (of, before) = (event.budget.as_ref().map_or(event.key, |b| b.case_uid), Before::of(out));
         #[cfg(test)]
@@ -205,6 +220,18 @@ impl Casework {
             CaseEventKind::Finding => {
                 let finding = event.finding.as_ref().ok_or(hollow)?;
                 self.handle_finding(event, finding, input, now, out);
+            }
+            CaseEventKind::Correlation => {
+                let said = event.correlation.as_ref().ok_or(hollow)?;
+                self.handle_correlation(event, said, now, out);
+            }
+            CaseEventKind::Firing => {
+                let (finding, firing) = event.finding.as_ref().zip(event.firing.as_ref()).ok_or(hollow)?;
+                self.handle_firing(event, finding, firing, now, out);
+            }
+            CaseEventKind::Absorb => {
+                let message = event.absorb.as_ref().ok_or(hollow)?;
+                self.handle_absorb(event, message, now, out);
             }
             CaseEventKind::Feedback => {
                 let feedback = event.feedback.as_ref().ok_or(hollow)?;
@@ -226,9 +253,19 @@ impl Casework {
         let actor = Actor { id: said.finding.source.clone(), kind: ActorKind::Vendor };
         let mut step = step(now, &rules, &self.site, self.enforcement, out, "finding".into(), input.to_owned(), actor);
         step.trace.clone_from(&event.trace);
+        let (uid, counted) = match storm::place(&mut self.store, &uid, said, &mut step) {
+            Place::Own(counted) => (uid, counted),
+            Place::Listed(storm) => (storm, None),
+            Place::Folds(storm) => {
+                storm::fold(&mut self.store, &storm, said, &mut step);
+                self.set_timer(&storm);
+                return;
+            }
+        };
         if arrival::finding(&mut self.store, &uid, said, &mut step) {
             self.set_timer(&uid);
         }
+        counted.iter().for_each(|storm| self.set_timer(storm));
     }
 
     fn handle_feedback(&mut self, event: &CaseEvent, said: &SignedFeedback, now: WallTime, out: &mut Outbox) {
@@ -318,8 +355,10 @@ impl Casework {
 
     /// Fires what is due, at most `cases` cases of it. True if more is due.
     pub fn handle_time(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
+        let awake = *self.awake.get_or_insert(now);
+        correlate::forget_idle(&mut self.store, now, awake, FORGOTTEN, &mut out.observations);
         for _ in 0..cases {
-            let Some(uid) = self.store.take_due(now) else { return false };
+            let Some(uid) = self.store.take_due(now) else { break };
             self.fire_due(&uid, now, out);
         }
         self.store.next_timer().is_some_and(|at| at <= now)
@@ -336,6 +375,7 @@ impl Casework {
     }
 
     fn fire_all_due(&mut self, uid: &CaseUid, now: WallTime, out: &mut Outbox) {
+        self.fire_storm(uid, now, out);
         let forget_after = self.rules.policy.reopen.within;
         let due = |case: &Case| case.next_timer(forget_after).filter(|(at, _)| *at <= now);
         let Some((_, timer)) = self.store.case(uid).and_then(due) else {
@@ -383,6 +423,7 @@ impl Casework {
             let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
             let stood = case.waiting_now();
             case.context = rules.catalog.context(&case.lead);
+            case.review_incident(&mut step);
             case.decide_again(last_observed(findings), sweep.why, &mut step);
             case.settle(stood, &mut step);
             self.finish(uid, before, out);
@@ -398,47 +439,6 @@ impl Casework {
     /// Whether a walk is under way.
     pub fn is_sweeping(&self) -> bool {
         self.sweep.is_some()
-    }
-
-    /// What the changelog needs, in key order.
-    pub fn changes(&self) -> impl Iterator<Item = (EntityKey, Now<'_>)> {
-        self.store.changes()
-    }
-
-    /// Views of the cases that changed, in order of uid; `None` for one that was forgotten.
-    pub fn views(&self) -> Vec<(CaseUid, Option<CaseView>)> {
-        self.store
-            .changes()
-            .filter_map(|(key, now)| match (key, now) {
-                (EntityKey::Case(uid), Now::Case(case)) if case.phase != Phase::Stub => {
-                    Some((uid, Some(super::view::view(case, self.store.findings(&uid)))))
-                }
-                (EntityKey::Case(uid), Now::Gone) => Some((uid, None)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// View of one case.
-    pub fn view(&self, uid: &CaseUid) -> Option<CaseView> {
-        let case = self.store.case(uid).filter(|c| c.phase != Phase::Stub)?;
-        Some(super::view::view(case, self.store.findings(uid)))
-    }
-
-    /// The cases that the open transaction forgot, as they were last.
-    pub fn forgotten(&self) -> Vec<CaseView> {
-        self.store.forgotten().map(|(case, findings)| super::view::view(case, &findings)).collect()
-    }
-
-    /// The next deadline of one case; none where it has none or isn't known.
-    pub fn next_deadline(&self, uid: &CaseUid) -> Option<WallTime> {
-        let case = self.store.case(uid)?;
-        case.next_timer(self.rules.policy.reopen.within).map(|(at, _)| at)
-    }
-
-    /// Whether the open transaction changed anything.
-    pub fn is_dirty(&self) -> bool {
-        self.store.is_dirty()
     }
 
     /// The transaction is committed.
@@ -467,9 +467,10 @@ impl Casework {
         }
     }
 
-    fn set_timer(&mut self, uid: &CaseUid) {
-        let next = self.store.case(uid).and_then(|c| c.next_timer(self.rules.policy.reopen.within));
-        if let Some((at, _)) = next {
+    pub(super) fn set_timer(&mut self, uid: &CaseUid) {
+        let next = self.store.case(uid).and_then(|c| c.next_timer(self.rules.policy.reopen.within)).map(|(at, _)| at);
+        let next = next.into_iter().chain(self.store.storm(uid).map(StormState::next)).min();
+        if let Some(at) = next {
             self.store.set_timer(at, *uid);
         }
     }
@@ -485,7 +486,7 @@ fn return_grant(event: &CaseEvent, message: &BudgetMessage, step: &mut Step<'_>)
 }
 
 #[allow(clippy::too_many_arguments)]
-fn step<'a>(
+pub(super) fn step<'a>(
     now: WallTime,
     rules: &'a Rules,
     site: &'a Site,

@@ -2,7 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `machine` | events and time in, outbox out; the entry point |
+//! | `machine`, `messages` | events and time in, outbox out; the entry point |
+//! | `reading` | what others read of it |
 //! | `state`, `store` | what is remembered; undo log and timers |
 //! | `arrival`, `findings` | a finding reaches its case; the lead finding |
 //! | `tally`, `lead` | the same for a large case, kept as findings come |
@@ -26,9 +27,13 @@
 //! | `ticket`, `neutral` | texts by the policy's templates; text from outside made harmless |
 //! | `drill` | a case that touches nothing |
 //! | `gate` | standing state that every commit asks |
+//! | `correlate`, `window`, `windows` | what findings of one group say together |
+//! | `storm` | beyond a rate of new cases, one case for their findings |
+//! | `absorb`, `incident` | an incident takes in the cases that made it, and lets them go |
 //! | `bottleneck`, `view` | what a case waits for; what the world sees |
 
 mod absence;
+mod absorb;
 mod acknowledgement;
 mod act;
 mod approval;
@@ -42,6 +47,7 @@ mod chosen;
 mod command;
 mod contained;
 mod containment;
+mod correlate;
 mod decide;
 mod drill;
 mod escalation;
@@ -51,19 +57,23 @@ mod findings;
 mod gate;
 mod guards;
 mod handover;
+mod incident;
 mod lead;
 mod leave;
 mod lifecycle;
 mod machine;
 mod neutral;
+mod messages;
 mod plan;
 mod presence;
 mod problem;
+mod reading;
 mod refusal;
 mod sla;
 mod state;
 mod step;
 mod store;
+mod storm;
 #[cfg(test)]
 pub(crate) mod stumbling;
 mod tally;
@@ -73,13 +83,16 @@ mod undo;
 mod verification;
 mod view;
 mod warning;
+mod window;
+mod windows;
 
 pub use asking::Ask;
 pub use contained::{Containing, Wanted};
-pub use decide::{Argument, BudgetAnswer, Decision, decide};
+pub use decide::{Argument, BudgetAnswer, Decision, Under, decide};
 pub use escalation::{Escalation, EscalationStep};
 pub use gate::GateHold;
 pub use guards::guard_key;
+pub use incident::{Child, Incident, Parent, Standing};
 pub use machine::{Casework, HollowEvent};
 pub use refusal::Refusal;
 pub use sla::deadlines;
@@ -89,7 +102,10 @@ pub use state::{
 };
 pub use step::{Enforcement, Outbox, Site, Stray};
 pub use store::{EntityKey, Now, Store};
+pub use storm::{Folded, StormState};
 pub use tally::Findings;
 pub use ticket::HeldBack;
 pub use view::view;
 pub use warning::Leads;
+pub use window::{Episode, Judged, TellStep, Told, WindowEntry, WindowState};
+pub use windows::Windows;

@@ -14,6 +14,8 @@ use smol_str::SmolStr;
 use super::escalation::Escalation;
 use super::gate::GateHold;
 use super::ticket::HeldBack;
+use super::incident::{Incident, Parent};
+use super::storm::Folded;
 use super::warning::Leads;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
@@ -62,6 +64,8 @@ vocabulary! {
         ClosedVerified = "closed_verified",
         /// It was a drill, and is over.
         ClosedDrill = "closed_drill",
+        /// A storm's: what it held is in cases of their own now.
+        ClosedReleased = "closed_released",
         /// Never open here: the first word about it was that it is repaired or waved away.
         Stub = "stub",
     }
@@ -70,7 +74,7 @@ vocabulary! {
 impl Phase {
     /// Whether anybody still has something to do.
     pub const fn is_open(self) -> bool {
-        !matches!(self, Self::ClosedVerified | Self::ClosedDrill | Self::Stub)
+        !matches!(self, Self::ClosedVerified | Self::ClosedDrill | Self::ClosedReleased | Self::Stub)
     }
 }
 
@@ -434,6 +438,15 @@ pub struct Case {
     pub turns_at: Option<WallTime>,
     /// A standing case: part of a backlog; released by a fresh observation.
     pub standing: bool,
+    /// The incident that has taken it in.
+    #[serde(default)]
+    pub parent: Option<Parent>,
+    /// What it has taken in; none for a case that is no incident.
+    #[serde(default)]
+    pub incident: Option<Incident>,
+    /// What makes it a storm's case; none for any other.
+    #[serde(default)]
+    pub folded: Option<Folded>,
     /// Hashes of feedback ids that were seen, newest last.
     pub feedback_seen: Vec<i64>,
     /// Persons who touched it, for the human-touches metric.

@@ -27,6 +27,8 @@ pub struct Site {
     pub skew: Span,
     /// How long a case waits for its budgets.
     pub budget_wait: Span,
+    /// Partitions of `case-events`: each has its share of a storm's limit.
+    pub partitions: u32,
     /// Name of this program and version, for receipts.
     pub engine: SmolStr,
 }
@@ -40,6 +42,7 @@ impl Site {
             start_from: None,
             skew: Span::seconds(1),
             budget_wait: Span::seconds(60),
+            partitions: 1,
             engine: SmolStr::new_static(concat!("shutter ", env!("CARGO_PKG_VERSION"))),
         }
     }

@@ -9,7 +9,10 @@ use std::ops::Bound;
 use hashbrown::HashMap;
 
 use super::state::{BudgetState, Case, FindingState, RulesState};
+use super::storm::StormState;
 use super::tally::Findings;
+use super::window::WindowState;
+use super::windows::Windows;
 use crate::finding::Finding;
 use crate::ids::{CaseUid, Fingerprint};
 use crate::time::WallTime;
@@ -23,6 +26,10 @@ pub enum EntityKey {
     Finding(CaseUid, Fingerprint),
     /// `budget/<key>`
     Budget(CaseUid),
+    /// `window/<key>`
+    Window(CaseUid),
+    /// `storm/<uid of its case>`
+    Storm(CaseUid),
     /// `rules`
     Rules,
 }
@@ -34,6 +41,8 @@ impl EntityKey {
             Self::Case(uid) => format!("case/{uid}"),
             Self::Finding(uid, fingerprint) => format!("finding/{uid}/{fingerprint}"),
             Self::Budget(key) => format!("budget/{key}"),
+            Self::Window(key) => format!("window/{key}"),
+            Self::Storm(key) => format!("storm/{key}"),
             Self::Rules => "rules".to_owned(),
         }
     }
@@ -45,6 +54,8 @@ impl EntityKey {
             "case" => Self::Case(CaseUid::parse(parts.next()?).ok()?),
             "finding" => Self::Finding(CaseUid::parse(parts.next()?).ok()?, Fingerprint::parse(parts.next()?).ok()?),
             "budget" => Self::Budget(CaseUid::parse(parts.next()?).ok()?),
+            "storm" => Self::Storm(CaseUid::parse(parts.next()?).ok()?),
+            "window" => Self::Window(CaseUid::parse(parts.next()?).ok()?),
             "rules" => Self::Rules,
             _ => return None,
         };
@@ -57,6 +68,8 @@ enum Before {
     Case(Option<Box<Case>>),
     Finding(Option<Box<FindingState>>),
     Budget(Option<Box<BudgetState>>),
+    Window(Option<Box<WindowState>>),
+    Storm(Option<Box<StormState>>),
     Rules(RulesState),
 }
 
@@ -69,6 +82,10 @@ pub enum Now<'a> {
     Finding(&'a FindingState),
     /// A budget.
     Budget(&'a BudgetState),
+    /// A correlation's window.
+    Window(&'a WindowState),
+    /// The rate of a storm's scope.
+    Storm(&'a StormState),
     /// The rules in force.
     Rules(&'a RulesState),
     /// Forgotten: a tombstone.
@@ -81,6 +98,8 @@ pub struct Store {
     cases: HashMap<CaseUid, Case, foldhash::fast::RandomState>,
     findings: HashMap<CaseUid, Findings, foldhash::fast::RandomState>,
     budgets: BTreeMap<CaseUid, BudgetState>,
+    windows: Windows,
+    storms: BTreeMap<CaseUid, StormState>,
     rules: RulesState,
     touched: BTreeMap<EntityKey, Before>,
     timers: BTreeSet<(WallTime, CaseUid)>,
@@ -122,6 +141,21 @@ impl Store {
     /// Every budget, by key.
     pub fn budgets(&self) -> impl Iterator<Item = &BudgetState> {
         self.budgets.values()
+    }
+
+    /// The windows of correlations.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// The rate of a storm's scope.
+    pub fn storm(&self, key: &CaseUid) -> Option<&StormState> {
+        self.storms.get(key)
+    }
+
+    /// All of them, by key.
+    pub fn storms(&self) -> impl Iterator<Item = &StormState> {
+        self.storms.values()
     }
 
     /// The rules in force.
@@ -215,6 +249,67 @@ impl Store {
         }
     }
 
+    /// Takes a finding out of its case.
+    pub fn remove_finding(&mut self, uid: &CaseUid, fingerprint: &Fingerprint) -> Option<FindingState> {
+        let findings = self.findings.get_mut(uid)?;
+        let before = findings.remove(fingerprint)?;
+        if findings.is_empty() {
+            self.findings.remove(uid);
+        }
+        let key = EntityKey::Finding(*uid, *fingerprint);
+        self.touched.entry(key).or_insert_with(|| Before::Finding(Some(Box::new(before.clone()))));
+        Some(before)
+    }
+
+    /// A storm's rate to change, made where there is none.
+    pub fn touch_storm(&mut self, key: &CaseUid, make: impl FnOnce() -> StormState) -> &mut StormState {
+        let storms = &self.storms;
+        let before = || Before::Storm(storms.get(key).cloned().map(Box::new));
+        self.touched.entry(EntityKey::Storm(*key)).or_insert_with(before);
+        self.storms.entry(*key).or_insert_with(make)
+    }
+
+    /// Changes a storm's rate, if there is one.
+    pub fn change_storm(&mut self, key: &CaseUid, change: impl FnOnce(&mut StormState)) {
+        if let Some(state) = self.storms.get_mut(key) {
+            let before = || Before::Storm(Some(Box::new(state.clone())));
+            self.touched.entry(EntityKey::Storm(*key)).or_insert_with(before);
+            change(state);
+        }
+    }
+
+    /// Forgets a storm's rate.
+    pub fn forget_storm(&mut self, key: &CaseUid) {
+        if let Some(before) = self.storms.remove(key) {
+            self.touched.entry(EntityKey::Storm(*key)).or_insert_with(|| Before::Storm(Some(Box::new(before))));
+        }
+    }
+
+    /// A window to change, made where there is none.
+    pub fn touch_window(&mut self, key: &CaseUid, make: impl FnOnce() -> WindowState) -> &mut WindowState {
+        let windows = &self.windows;
+        let before = || Before::Window(windows.get(key).cloned().map(Box::new));
+        self.touched.entry(EntityKey::Window(*key)).or_insert_with(before);
+        self.windows.touch(key, make)
+    }
+
+    /// The change of a window is over: when it is forgotten follows from when it was touched.
+    pub fn window_touched(&mut self, key: &CaseUid) {
+        self.windows.set_end(key);
+    }
+
+    /// Forgets a window; gives what it was.
+    pub fn forget_window(&mut self, key: &CaseUid) -> Option<WindowState> {
+        let before = self.windows.remove(key)?;
+        self.touched.entry(EntityKey::Window(*key)).or_insert_with(|| Before::Window(Some(Box::new(before.clone()))));
+        Some(before)
+    }
+
+    /// A window that nothing was said to for as long as it is kept, seen from `awake`: before, nobody listened.
+    pub fn idle_window(&mut self, now: WallTime, awake: WallTime) -> Option<CaseUid> {
+        self.windows.idle(now, awake)
+    }
+
     /// Sets the rules in force.
     pub fn set_rules(&mut self, rules: RulesState) {
         let before = std::mem::replace(&mut self.rules, rules);
@@ -233,6 +328,8 @@ impl Store {
                 self.findings(&uid).get(&fingerprint).map_or(Now::Gone, Now::Finding)
             }
             EntityKey::Budget(key) => self.budgets.get(&key).map_or(Now::Gone, Now::Budget),
+            EntityKey::Storm(key) => self.storms.get(&key).map_or(Now::Gone, Now::Storm),
+            EntityKey::Window(key) => self.windows.get(&key).map_or(Now::Gone, Now::Window),
             EntityKey::Rules => Now::Rules(&self.rules),
         }
     }
@@ -300,6 +397,17 @@ impl Store {
                         None => self.budgets.remove(&key),
                     };
                 }
+                (EntityKey::Storm(key), Before::Storm(before)) => {
+                    changed.push(key);
+                    match before {
+                        Some(storm) => self.storms.insert(key, *storm),
+                        None => self.storms.remove(&key),
+                    };
+                }
+                (EntityKey::Window(key), Before::Window(before)) => match before {
+                    Some(window) => self.windows.put(*window),
+                    None => drop(self.windows.remove(&key)),
+                },
                 (_, Before::Rules(before)) => self.rules = before,
                 _ => {}
             }
@@ -325,7 +433,7 @@ impl Store {
 
     /// The next alarm.
     pub fn next_timer(&self) -> Option<WallTime> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(self.windows.next_end()).min()
     }
 
     /// Takes one alarm that is due.
@@ -354,6 +462,16 @@ impl Store {
     }
 
     /// Loads an entity from the changelog.
+    pub fn load_window(&mut self, window: WindowState) {
+        self.windows.put(window);
+    }
+
+    /// Loads an entity from the changelog.
+    pub fn load_storm(&mut self, storm: StormState) {
+        self.storms.insert(storm.key, storm);
+    }
+
+    /// Loads an entity from the changelog.
     pub fn load_rules(&mut self, rules: RulesState) {
         self.rules = rules;
     }
@@ -371,6 +489,8 @@ impl Store {
                 }
             }
             EntityKey::Budget(key) => drop(self.budgets.remove(&key)),
+            EntityKey::Window(key) => drop(self.windows.remove(&key)),
+            EntityKey::Storm(key) => drop(self.storms.remove(&key)),
             EntityKey::Rules => self.rules = RulesState::default(),
         }
     }

@@ -13,6 +13,7 @@ use crate::time::{Span, WallTime};
 pub(super) enum Timer {
     Budget,
     ContainBudget,
+    Children,
     Answer(String),
     ApprovalRemind,
     ApprovalExpires,
@@ -39,6 +40,7 @@ impl Timer {
         match self {
             Self::Budget => "timer:budget",
             Self::ContainBudget => "timer:contain_budget",
+            Self::Children => "timer:children",
             Self::Answer(_) => "timer:answer",
             Self::ApprovalRemind => "timer:approval_remind",
             Self::ApprovalExpires => "timer:approval_expires",
@@ -85,6 +87,7 @@ impl Case {
             offer(self.budget.as_ref().map(|b| b.not_after), Timer::Budget);
             let contain = self.containment.as_ref().and_then(|c| c.budget.as_ref());
             offer(contain.map(|b| b.not_after), Timer::ContainBudget);
+            offer(self.next_child_deadline(), Timer::Children);
             if let Some(approval) = &self.approval {
                 offer(approval.remind_at, Timer::ApprovalRemind);
                 offer(Some(approval.expires), Timer::ApprovalExpires);
@@ -134,6 +137,7 @@ impl Case {
             }
             Timer::ContainBudget => self.containment_unasked(step),
             Timer::Lease => self.lease_over(step),
+            Timer::Children => self.children_silent(step),
             Timer::Answer(command_id) => self.command_silent(command_id, findings, step),
             Timer::ApprovalRemind => self.remind_approvers(step),
             Timer::ApprovalExpires => self.approval_silent(step),

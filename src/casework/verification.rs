@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::command::Order;
+use super::incident::Standing;
 use super::refusal::Refusal;
 use super::state::{Case, CommandState, Fix, Phase, Verification};
 use super::step::{Step, reason};
 use super::tally::Findings;
+use crate::limits;
 use crate::metrics::{Observation, Opening};
+use crate::policy::CloseRule;
 use crate::time::{EventTime, Span, WallTime};
 use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback};
 
@@ -219,7 +222,51 @@ impl Case {
         Ok(Evidence { by, seen_at: step.now, what, absence: Some(span) })
     }
 
+    /// What the verifications of all cases that an incident has taken in show together.
+    pub(super) fn children_evidence(&self, findings: &Findings, step: &Step<'_>) -> Option<Result<Evidence, Refusal>> {
+        let incident = self.incident.as_ref().filter(|i| i.close == CloseRule::WhenChildrenVerified)?;
+        if !self.phase.is_open() || incident.cases.iter().any(|child| child.standing == Standing::Asked) {
+            return None;
+        }
+        let mut by: Vec<Actor> = Vec::new();
+        let mut seen: Option<EventTime> = None;
+        let mut absence = None;
+        for child in incident.cases.iter().filter(|child| child.standing == Standing::TakenIn) {
+            let state = child.state.as_ref().filter(|_| child.is_verified())?;
+            let verifier = state.verified_by.clone()?;
+            seen = seen.max(state.evidence_at);
+            if state.verified_how.as_deref() == Some("absence") {
+                absence = Some(Span::ZERO);
+            }
+            if !by.contains(&verifier) {
+                by.push(verifier);
+            }
+        }
+        // More than are remembered: somebody may be one of them.
+        let full = self.fixers.len() >= limits::FIXERS_PER_CASE;
+        let fixers = if full { Err(Refusal::TooManyFixers(self.fixers.len())) } else { Ok(()) };
+        let each = by.iter().try_for_each(|verifier| self.did_not_fix(verifier, step));
+        let seen = seen?.as_wall().min(step.now);
+        let checked = fixers.and(each).and_then(|()| self.newer_than_fix(seen, step));
+        let checked = checked.and_then(|()| newer_than_sightings(seen, findings));
+        let kind = by.first().map_or(ActorKind::Verifier, |actor| actor.kind);
+        let names = by.iter().map(|actor| actor.id.as_str()).collect::<Vec<_>>().join(", ");
+        let what = format!("all of its cases are verified, by {names}");
+        Some(checked.map(|()| Evidence { by: Actor { id: names.into(), kind }, seen_at: seen, what, absence }))
+    }
+
     fn not_the_fixer(&self, actor: &Actor, step: &Step<'_>) -> Result<(), Refusal> {
+        self.did_not_fix(actor, step)?;
+        // Nobody said that it was repaired: whoever did it without a word is most likely its owner.
+        let unclaimed = self.fix.as_ref().is_none_or(|fix| fix.uncertain);
+        let owns = |o: &crate::wire::OwnerRef| step.rules.catalog.is_member(&actor.id, &o.id);
+        if unclaimed && actor.kind == ActorKind::Person && self.owner.as_ref().is_some_and(owns) {
+            return Err(Refusal::OwnerAlone(actor.id.clone()));
+        }
+        Ok(())
+    }
+
+    fn did_not_fix(&self, actor: &Actor, step: &Step<'_>) -> Result<(), Refusal> {
         let catalog = &step.rules.catalog;
         let person = |id: &SmolStr| catalog.person(id).map_or_else(|| id.clone(), |p| p.id.clone());
         // One person's many accounts are one person, whichever of them did it and whichever looks.
@@ -236,12 +283,6 @@ impl Case {
             if same(fixer) {
                 return Err(Refusal::SameActor(actor.id.clone()));
             }
-        }
-        // Nobody said that it was repaired: whoever did it without a word is most likely its owner.
-        let unclaimed = self.fix.as_ref().is_none_or(|fix| fix.uncertain);
-        let owns = |o: &crate::wire::OwnerRef| step.rules.catalog.is_member(&actor.id, &o.id);
-        if unclaimed && actor.kind == ActorKind::Person && self.owner.as_ref().is_some_and(owns) {
-            return Err(Refusal::OwnerAlone(actor.id.clone()));
         }
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use smol_str::SmolStr;
 
+use super::incident::Child;
 use super::state::{Case, Command, Containment};
 use super::tally::Findings;
 use crate::limits;
-use crate::wire::{CaseView, CommandView, ContainmentView};
+use crate::wire::{CaseView, ChildView, CommandView, ContainmentView};
 
 /// The public view of a case.
 pub fn view(case: &Case, findings: &Findings) -> CaseView {
@@ -46,6 +47,8 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         commands: case.commands.iter().map(command_view).collect(),
         timeline: case.timeline.clone(),
         drill: case.drill.as_ref().map(|drill| drill.id.clone()),
+        parent: case.parent.as_ref().map(|parent| parent.incident),
+        children: case.incident.iter().flat_map(|incident| &incident.cases).map(child_view).collect(),
         policy_digest: case.rules.policy.clone(),
     }
 }
@@ -60,6 +63,18 @@ pub(super) fn containment_view(containment: &Containment) -> ContainmentView {
         lease_until: containment.lease_until,
         renewals_left: containment.renewals_left,
         at_end: SmolStr::new_static(containment.at_end.as_str()),
+    }
+}
+
+fn child_view(child: &Child) -> ChildView {
+    ChildView {
+        uid: child.case_uid,
+        title: child.title.clone(),
+        severity: child.severity,
+        resource: child.resource.clone(),
+        standing: SmolStr::new_static(child.standing.as_str()),
+        phase: child.state.as_ref().map(|state| state.phase.clone()).unwrap_or_default(),
+        why: child.why.clone(),
     }
 }
 

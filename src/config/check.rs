@@ -74,6 +74,9 @@ impl Config {
             if !is_name(name) {
                 found.push(format!("sources: `{name}` is no name; expected {NAME}"));
             }
+            if name == crate::finding::SHUTTER {
+                found.push(format!("sources: `{name}` is what Shutter itself finds out; give the source another name"));
+            }
             if !names.insert(name) {
                 found.push(format!("sources: `{name}` stands there twice; each source has one topic"));
             }

@@ -75,6 +75,7 @@ impl Engine {
     /// Never: no partition at all counts as one.
     pub fn new(settings: Settings, site: Site, rules: Arc<Rules>, trials: Trials, now: WallTime) -> Self {
         let count = settings.partitions.max(1);
+        let site = Site { partitions: count, ..site };
         let enforcement = Enforcement::On;
         let mut parts: Vec<Part> = (0..count).map(|_| Part::new(site.clone(), &rules, enforcement)).collect();
         for part in &mut parts {
@@ -143,12 +144,13 @@ impl Engine {
         let taken = self.intake.handle(&inputs, self.now);
         let mut happened = Happened {
             at: self.now,
+            observations: taken.unheard().collect(),
             receipts: taken.receipts,
             dead_letters: taken.dead_letters,
             suppressed: taken.suppressed,
             sources: taken.sources,
-            reached: taken.events.iter().map(|routed| routed.key).collect(),
-            findings: taken.events.iter().map(|routed| fingerprint_of(&routed.event)).collect(),
+            reached: taken.events.iter().filter(|r| r.event.finding.is_some()).map(|routed| routed.key).collect(),
+            findings: taken.events.iter().filter(|r| r.event.finding.is_some()).map(|routed| fingerprint_of(&routed.event)).collect(),
             ..Happened::default()
         };
         let events = taken.events.into_iter().map(|routed| routed.event).collect();
@@ -161,15 +163,8 @@ impl Engine {
     /// # Errors
     /// Where something that must hold doesn't.
     pub fn feedback(&mut self, said: SignedFeedback) -> Result<Happened, Broken> {
-        let event = CaseEvent {
-            kind: CaseEventKind::Feedback,
-            key: said.feedback.case_uid,
-            rules: self.rules.stamp(),
-            finding: None,
-            feedback: Some(said),
-            budget: None,
-            trace: None,
-        };
+        let event = CaseEvent::of(CaseEventKind::Feedback, said.feedback.case_uid, self.rules.stamp());
+        let event = CaseEvent { feedback: Some(said), ..event };
         let mut happened = Happened { at: self.now, ..Happened::default() };
         self.settle(VecDeque::from([event]), &mut happened)?;
         Ok(happened)
@@ -205,6 +200,7 @@ impl Engine {
     /// # Errors
     /// Where something that must hold doesn't.
     pub fn restart(&mut self, site: &Site) -> Result<Happened, Broken> {
+        let site = &Site { partitions: u32::try_from(self.parts.len()).unwrap_or(u32::MAX), ..site.clone() };
         for part in &mut self.parts {
             part.restart(site, &self.rules, self.enforcement);
         }

@@ -97,6 +97,8 @@ impl Part {
             }
         }
         old.budgets().for_each(|budget| store.load_budget(budget.clone()));
+        old.windows().all().for_each(|window| store.load_window(window.clone()));
+        old.storms().for_each(|storm| store.load_storm(storm.clone()));
         store.load_rules(old.rules().clone());
         fresh.loaded(&mut Outbox::default());
         self.casework = fresh;
@@ -121,6 +123,8 @@ impl Part {
             Now::Case(case) => Some(text(case)),
             Now::Finding(finding) => Some(text(finding)),
             Now::Budget(budget) => Some(text(budget)),
+            Now::Window(window) => Some(text(window)),
+            Now::Storm(storm) => Some(text(storm)),
             Now::Rules(rules) => Some(text(rules)),
             Now::Gone => None,
         };
@@ -136,11 +140,14 @@ impl Part {
                 EntityKey::Case(_) => store.load_case(read(key, json)?),
                 EntityKey::Finding(uid, _) => store.load_finding(uid, read(key, json)?),
                 EntityKey::Budget(_) => store.load_budget(read(key, json)?),
+                EntityKey::Window(_) => store.load_window(read(key, json)?),
+                EntityKey::Storm(_) => store.load_storm(read(key, json)?),
                 EntityKey::Rules => store.load_rules(read(key, json)?),
             }
         }
         let mut ignored = Outbox::default();
         rebuilt.loaded(&mut ignored);
+        rebuilt.listening_since(self.casework.listens_since());
         if rebuilt.is_sweeping() && !self.casework.is_sweeping() {
             return Err("the restored state has cases that were never decided under the rules in force".to_owned());
         }
@@ -149,6 +156,12 @@ impl Part {
             if kept != Some(case) || rebuilt.store().findings(&case.uid) != self.casework.store().findings(&case.uid) {
                 return Err(format!("case {} is not the same after a restore:\n{case:?}\n{kept:?}", case.uid));
             }
+        }
+        if !rebuilt.store().windows().all().eq(self.casework.store().windows().all()) {
+            return Err("the windows of correlations are not the same after a restore".to_owned());
+        }
+        if !rebuilt.store().storms().eq(self.casework.store().storms()) {
+            return Err("the rates of storms are not the same after a restore".to_owned());
         }
         if rebuilt.store().cases().count() != self.casework.store().cases().count() {
             return Err("a restore brings back cases that were forgotten".to_owned());

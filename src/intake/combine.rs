@@ -12,6 +12,7 @@ use crate::finding::Finding;
 use crate::ids::Fingerprint;
 use crate::log::Record;
 use crate::time::{EventTime, Span, WallTime};
+use crate::wire::Seen;
 
 /// How far apart the first and any other event of a row may be.
 const REACH: Span = Span::seconds(1);
@@ -27,6 +28,8 @@ pub(super) struct Row {
     pub last_observed: EventTime,
     /// When the broker took the first.
     pub received_at: WallTime,
+    /// Each instant at which it was seen, in order; nothing unless somebody reads it.
+    pub seen: Vec<Seen>,
     /// Places in the batch of the records it came from.
     pub records: Vec<usize>,
     change: u64,
@@ -39,11 +42,32 @@ pub(super) struct Combiner<'a> {
     rows: Vec<Row>,
     /// The last row of each fingerprint. For look-ups only; its order reaches nothing.
     last: HashMap<Fingerprint, usize>,
+    instants: Instants,
+}
+
+/// Whether each instant of a row is kept: correlations are exact to the millisecond, however repeats are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instants {
+    /// Nobody reads them.
+    Dropped,
+    /// The policy has correlations.
+    Kept,
+}
+
+fn note(seen: &mut Vec<Seen>, at: EventTime) {
+    match seen.last_mut() {
+        Some(last) if last.at == at => last.count += 1,
+        Some(last) if last.at > at => match seen.binary_search_by_key(&at, |known| known.at) {
+            Ok(place) => seen.get_mut(place).into_iter().for_each(|known| known.count += 1),
+            Err(place) => seen.insert(place, Seen { at, count: 1 }),
+        },
+        _ => seen.push(Seen { at, count: 1 }),
+    }
 }
 
 impl<'a> Combiner<'a> {
-    pub fn new(reads: &'a [Field]) -> Self {
-        Self { reads, rows: Vec::new(), last: HashMap::new() }
+    pub fn new(reads: &'a [Field], instants: Instants) -> Self {
+        Self { reads, rows: Vec::new(), last: HashMap::new(), instants }
     }
 
     /// Takes the next finding of the batch; `at` is its record's place in it.
@@ -56,6 +80,9 @@ impl<'a> Combiner<'a> {
         {
             row.count += 1;
             row.last_observed = row.last_observed.max(finding.observed_at);
+            if self.instants == Instants::Kept {
+                note(&mut row.seen, finding.observed_at);
+            }
             // The exposure began when the earliest of them says; everything else is the first's.
             row.finding.detected_at = row.finding.detected_at.min(finding.detected_at);
             if row.records.last() != Some(&at) {
@@ -69,6 +96,10 @@ impl<'a> Combiner<'a> {
             last_observed: finding.observed_at,
             received_at: record.timestamp,
             records: vec![at],
+            seen: match self.instants {
+                Instants::Kept => vec![Seen { at: finding.observed_at, count: 1 }],
+                Instants::Dropped => Vec::new(),
+            },
             change,
             finding,
         });

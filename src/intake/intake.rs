@@ -13,7 +13,8 @@ use crate::policy::{Rules, SuppressRule};
 use crate::time::WallTime;
 use crate::wire::{CaseEvent, CaseEventKind, FindingEvent, RejectCode, RulesStamp};
 
-use super::combine::{Combiner, Row};
+use super::combine::{Combiner, Instants, Row};
+use super::correlate;
 use super::dead_letter::dead_letter;
 use super::decode;
 use super::feedback::{self, ReadFeedback, Refused};
@@ -66,7 +67,7 @@ pub struct Intake {
     sources: BTreeMap<SmolStr, Source>,
     rules: Rules,
     stamp: RulesStamp,
-    /// Fields that suppressions read, and tags that decisions turn on: they must be equal within a row.
+    /// Fields that suppressions and correlations read, and tags that decisions turn on: they must be equal within a row.
     reads: Vec<Field>,
 }
 
@@ -88,7 +89,8 @@ impl Intake {
     /// One batch. `now` only dates dead letters and receipts: everything else follows from the records.
     pub fn handle(&self, batch: &[Input<'_>], now: WallTime) -> IntakeOut {
         let mut out = IntakeOut::default();
-        let mut combiner = Combiner::new(&self.reads);
+        let instants = if self.rules.policy.correlations.is_empty() { Instants::Dropped } else { Instants::Kept };
+        let mut combiner = Combiner::new(&self.reads, instants);
         let mut heard = Heard::new(&self.rules.policy);
         for (at, input) in batch.iter().enumerate() {
             match input.role {
@@ -170,6 +172,10 @@ impl Intake {
         };
         let Some(InCase { context, grouping, uid }) = case else { return };
         let trace = row.records.first().and_then(|at| batch.get(*at)).and_then(|input| trace(input.record));
+        let said = match suppressed_by {
+            Some(_) => Vec::new(),
+            None => correlate::said(&self.settings.tenant, &self.rules.policy, &row, &context, uid, out),
+        };
         let finding = FindingEvent {
             group_key: grouping.readable(),
             group_rule: grouping.rule,
@@ -181,7 +187,13 @@ impl Intake {
             drill: None,
             finding: row.finding,
         };
-        self.send(CaseEvent { finding: Some(finding), ..self.event(CaseEventKind::Finding, uid, trace) }, out);
+        let event = self.event(CaseEventKind::Finding, uid, trace.clone());
+        self.send(CaseEvent { finding: Some(finding), ..event }, out);
+        // After the case's own: whoever is asked for it later has it by then.
+        for (key, said) in said {
+            let event = self.event(CaseEventKind::Correlation, key, trace.clone());
+            self.send(CaseEvent { correlation: Some(said), ..event }, out);
+        }
     }
 
     fn count_suppressed(&self, rule: &SuppressRule, row: &Row, now: WallTime, out: &mut IntakeOut) {
@@ -228,7 +240,7 @@ impl Intake {
     }
 
     pub(super) fn event(&self, kind: CaseEventKind, key: CaseUid, trace: Option<String>) -> CaseEvent {
-        CaseEvent { kind, key, rules: self.stamp.clone(), finding: None, feedback: None, budget: None, trace }
+        CaseEvent { trace, ..CaseEvent::of(kind, key, self.stamp.clone()) }
     }
 
     pub(super) fn send(&self, event: CaseEvent, out: &mut IntakeOut) {
@@ -262,7 +274,8 @@ impl Intake {
 fn reads(rules: &Rules) -> Vec<Field> {
     let suppress = rules.policy.suppress.iter().flat_map(|rule| rule.matcher.fields());
     let tags = rules.tags().map(|tag| Field::Tag(tag.into()));
-    let all: BTreeSet<Field> = suppress.chain(tags).collect();
+    let correlated = rules.policy.correlations.iter().flat_map(|rule| rule.reads());
+    let all: BTreeSet<Field> = suppress.chain(tags).chain(correlated).collect();
     all.into_iter().collect()
 }
 

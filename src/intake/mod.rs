@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! record ─► decode ─► fingerprint ─► combine ─► context ─► suppress ─► key ─► CaseEvent
-//!             │                                              │
+//!             │                                              │        └─► to windows of correlations
 //!             └─► dead letter                                └─► counted by rule, a sample receipt
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! | `combine.rs` | repeats that follow each other → one row with a count |
 //! | `place.rs` | context, suppression, grouping key, case uid: once per row |
 //! | `heard.rs` | which sources have reported, and on what: silence of others proves nothing |
+//! | `correlate.rs` | what the finding says to windows of correlations |
 //! | `feedback.rs` | bytes → feedback whose credential has been looked at |
 //! | `dead_letter.rs` | what can't be processed, whole, and on which topic |
 //! | `receipt.rs` | what intake tells the audit: samples of suppression, forged credentials |
@@ -23,6 +24,7 @@
 //! Not here: anything that remembers an earlier batch. Dedup across batches is casework's.
 
 mod combine;
+mod correlate;
 mod dead_letter;
 mod decode;
 mod drill;

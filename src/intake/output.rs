@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use crate::ids::CaseUid;
+use crate::metrics::{Correlated, Observation};
 use crate::wire::{CaseEvent, DeadLetter, Receipt, RejectCode};
 
 /// What a batch gives. Same input, same bytes: nothing here depends on the order of a hash map.
@@ -16,12 +17,26 @@ pub struct IntakeOut {
     pub dead_letters: Vec<Rejected>,
     /// What was suppressed, by rule of the policy.
     pub suppressed: BTreeMap<SmolStr, Suppressed>,
+    /// Findings that are an event of a correlation but lack a value that makes its group, by correlation.
+    pub ungrouped: BTreeMap<SmolStr, u64>,
     /// For `audit`: one sample per suppressing rule, one per refused credential.
     pub receipts: Vec<Receipt>,
     /// What became of the detections, by source.
     pub sources: BTreeMap<SmolStr, SourceCount>,
     /// What became of feedback.
     pub feedback: FeedbackCount,
+}
+
+impl IntakeOut {
+    /// For the metrics: what no window of a correlation could hear.
+    pub fn unheard(&self) -> impl Iterator<Item = Observation> {
+        let one = |(name, count): (&SmolStr, &u64)| Observation::Correlation {
+            name: name.clone(),
+            what: Correlated::Ungrouped,
+            count: *count,
+        };
+        self.ungrouped.iter().map(one)
+    }
 }
 
 /// A case event with where it goes.

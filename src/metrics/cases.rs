@@ -162,10 +162,15 @@ impl Cases {
         }
     }
 
-    /// Applies one observation; those of durations and of where cases wait are applied elsewhere.
+    /// Applies one observation; those of durations, of where cases wait, of correlations and storms are
+    /// applied elsewhere.
     pub fn observe(&self, words: &Words, seen: &Observation) {
         match seen {
-            Observation::StageDone { .. } | Observation::Paused { .. } | Observation::Moved { .. } => {}
+            Observation::StageDone { .. }
+            | Observation::Paused { .. }
+            | Observation::Moved { .. }
+            | Observation::Correlation { .. }
+            | Observation::Storm { .. } => {}
             Observation::Opened { opening, of } => {
                 let [path, risk, class] = words.slice(of);
                 self.opened.with_label_values(&[opening.as_str(), path, risk, class]).inc();

@@ -28,6 +28,8 @@ const SECONDS: &[u64] =
 pub(super) struct Words {
     risks: BTreeSet<SmolStr>,
     suppressions: BTreeSet<SmolStr>,
+    correlations: BTreeSet<SmolStr>,
+    storms: BTreeSet<SmolStr>,
 }
 
 impl Words {
@@ -35,6 +37,8 @@ impl Words {
         Self {
             risks: policy.risk.iter().map(|class| class.id.clone()).chain([SmolStr::new_static(NO_RISK)]).collect(),
             suppressions: policy.suppress.iter().map(|rule| rule.id.clone()).collect(),
+            correlations: policy.correlations.iter().map(|rule| rule.name.clone()).collect(),
+            storms: policy.storms.iter().map(|rule| rule.id.clone()).collect(),
         }
     }
 
@@ -53,6 +57,22 @@ impl Words {
 
     pub fn suppression<'a>(&self, id: &'a str) -> &'a str {
         if self.suppressions.contains(id) { id } else { OTHER }
+    }
+
+    pub fn correlation<'a>(&self, name: &'a str) -> &'a str {
+        if self.correlations.contains(name) { name } else { OTHER }
+    }
+
+    pub fn correlations(&self) -> impl Iterator<Item = &str> {
+        self.correlations.iter().map(SmolStr::as_str)
+    }
+
+    pub fn storm<'a>(&self, id: &'a str) -> &'a str {
+        if self.storms.contains(id) { id } else { OTHER }
+    }
+
+    pub fn storms(&self) -> impl Iterator<Item = &str> {
+        self.storms.iter().map(SmolStr::as_str)
     }
 
     pub fn risks(&self) -> impl Iterator<Item = &str> {

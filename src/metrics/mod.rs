@@ -6,6 +6,7 @@
 //! | `observation.rs` | what the core says happened, as plain values |
 //! | `registry.rs` | [`Metrics`]: one call per thing that happens, and the text that Prometheus reads |
 //! | `cases.rs` | series that count what happens to cases: openings, closings, targets, answers |
+//! | `correlations.rs` | series of correlations, of what they take in, and of storms |
 //! | `durations.rs` | series of how long it takes: stages, pauses, exposure windows, and the policy's targets |
 //! | `intake.rs` | series of sources, suppression, dead letters |
 //! | `engine.rs` | series of the engine itself |
@@ -15,6 +16,7 @@
 //! docs/metrics.md has the table of stages and of all series; a test compares it with the registry.
 
 mod cases;
+mod correlations;
 mod durations;
 mod engine;
 mod intake;
@@ -25,7 +27,7 @@ mod registry;
 
 pub use engine::{Ending, Traffic};
 pub use observation::{
-    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Means, Observation, Opening, Resolution, SlaOutcome,
-    SlaTarget, Slice, Stage, Waiting,
+    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Correlated, Means, Observation, Opening, Resolution,
+    SlaOutcome, SlaTarget, Slice, Stage, StormStep, Waiting,
 };
 pub use registry::Metrics;

@@ -161,6 +161,46 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What became of what a finding said to a correlation.
+    Correlated {
+        /// There was enough: its case is told.
+        Fired = "fired",
+        /// It came too late to count.
+        Late = "late",
+        /// A window was full: what is missed least made room.
+        Evicted = "evicted",
+        /// A case was not told to the incident, which has as many as it can.
+        Untold = "untold",
+        /// A value that makes the group, or is counted, is unknown.
+        Ungrouped = "ungrouped",
+        /// A case was taken in by an incident.
+        TakenIn = "taken_in",
+        /// A case that an incident asked stays by itself.
+        ByItself = "by_itself",
+        /// An incident let a case go.
+        LetGo = "let_go",
+        /// A window began.
+        Opened = "opened",
+        /// A window was forgotten.
+        Forgotten = "forgotten",
+    }
+}
+
+vocabulary! {
+    /// A step of a storm.
+    StormStep {
+        /// The rate of new cases is too high.
+        Began = "began",
+        /// A finding joined the storm's case.
+        Folded = "folded",
+        /// The rate was bearable for a whole window.
+        Ended = "ended",
+        /// A finding became a case of its own after all.
+        Released = "released",
+    }
+}
+
 /// Where an open case stands, for the gauges.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waiting {
@@ -309,6 +349,24 @@ pub enum Observation {
     },
     /// A case was held because it reopens too often.
     Flapping,
+    /// A storm began, ended, took a finding or let one go.
+    Storm {
+        /// Name of the rule.
+        id: SmolStr,
+        /// Which.
+        step: StormStep,
+        /// How many.
+        count: u64,
+    },
+    /// Something became of what findings said to a correlation.
+    Correlation {
+        /// Name of the correlation.
+        name: SmolStr,
+        /// What.
+        what: Correlated,
+        /// How often.
+        count: u64,
+    },
     /// A timer fired this much after it was due.
     TimerFired {
         /// How late.

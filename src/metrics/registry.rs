@@ -10,6 +10,7 @@ use prometheus::{Registry, TextEncoder};
 use smol_str::SmolStr;
 
 use super::cases::Cases;
+use super::correlations::Correlations;
 use super::durations::Durations;
 use super::engine::{Ending, Engine, Traffic};
 use super::intake::Intake;
@@ -32,6 +33,7 @@ struct All {
     words: Words,
     durations: Durations,
     cases: Cases,
+    correlations: Correlations,
     intake: Intake,
     engine: Engine,
     open: OpenCases,
@@ -52,6 +54,7 @@ impl Metrics {
             words: Words::of(&rules.policy),
             durations: Durations::new(&make, &rules.policy),
             cases: Cases::new(&make),
+            correlations: Correlations::new(&make),
             intake: Intake::new(&make),
             engine: Engine::new(&make),
             open: OpenCases::new(&make),
@@ -165,6 +168,7 @@ impl All {
     fn appear(&self) {
         self.durations.appear(&self.words);
         self.cases.appear(&self.words);
+        self.correlations.appear(&self.words);
         self.intake.appear(&self.words);
         self.engine.appear();
     }
@@ -176,6 +180,10 @@ impl All {
             }
             Observation::Paused { path, risk, span } => self.durations.paused(&self.words, path, risk, *span),
             Observation::Moved { from, to } => self.open.moved(from.as_ref(), to.as_ref()),
+            Observation::Correlation { name, what, count } => {
+                self.correlations.observe(&self.words, name, *what, *count);
+            }
+            Observation::Storm { id, step, count } => self.correlations.storm(&self.words, id, *step, *count),
             other => self.cases.observe(&self.words, other),
         }
     }

@@ -3,6 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `model.rs` | a compiled policy's types |
+//! | `correlation.rs` | compiled correlations, and which of them a finding speaks to |
+//! | `storm.rs` | from which rate on new cases are folded into one |
 //! | `lookup.rs` | what it says of one finding |
 //! | `predicate.rs`, `glob.rs`, `index.rs` | matching |
 //! | `explain.rs` | why a rule doesn't match |
@@ -24,6 +26,7 @@ mod clocks;
 mod compile;
 pub mod explain;
 pub(crate) mod fields;
+pub mod correlation;
 pub mod files;
 pub mod glob;
 mod index;
@@ -36,6 +39,7 @@ pub mod promotion;
 pub mod report;
 mod rules;
 mod source;
+pub mod storm;
 pub mod term;
 mod zone;
 
@@ -43,6 +47,7 @@ pub use calendar::Calendar;
 pub use catalog::Catalog;
 pub use clocks::{EscalationStep, RiskClass, Sla, Warn};
 pub use compile::{Compiled, compile};
+pub use correlation::{Absorb, Children, CloseRule, CorrelationKind, CorrelationRule, Then};
 pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
     Act, ActionRule, ApprovalRule, AtEnd, BadPiece, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,
@@ -55,4 +60,5 @@ pub use promotion::{Promotion, Share};
 pub use report::{Diagnostic, Level, Report, Warning};
 pub use rules::Rules;
 pub use source::{SourceFile, Sources};
+pub use storm::{AfterStorm, Raised, StormRule};
 pub use term::Term;

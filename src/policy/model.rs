@@ -17,10 +17,12 @@ use crate::time::{Span, WallTime};
 
 use super::calendar::Calendar;
 use super::clocks::{EscalationStep, RiskClass};
+use super::correlation::{CorrelationRule, EventIndex};
 use super::glob::Glob;
 use super::index::Index;
 use super::predicate::Predicate;
 use super::promotion::Promotion;
+use super::storm::StormRule;
 
 pub use actions::{ActionRule, OpenC2Verb, WhenAway};
 pub use limits::{BreakerRule, BudgetRule, BudgetScope, Counts, Protect, SourceRule};
@@ -87,6 +89,10 @@ pub struct Policy {
     pub templates: BTreeMap<SmolStr, Template>,
     /// What is done with which case; first match.
     pub playbooks: Vec<Playbook>,
+    /// Which findings mean more together.
+    pub correlations: Vec<CorrelationRule>,
+    /// From which rate on new cases are folded into one; first match.
+    pub storms: Vec<StormRule>,
     /// How much may be done unasked.
     pub budgets: Vec<BudgetRule>,
     /// When nothing more is done unasked because it fails.
@@ -119,6 +125,7 @@ pub(super) struct Indexes {
     pub risk: Index,
     pub playbooks: Index,
     pub protect: Index,
+    pub correlations: EventIndex,
 }
 
 /// Findings that need nobody, for a reason, until a day.
@@ -370,6 +377,8 @@ impl Policy {
             actions: BTreeMap::new(),
             templates: BTreeMap::new(),
             playbooks: Vec::new(),
+            correlations: Vec::new(),
+            storms: Vec::new(),
             budgets: Vec::new(),
             breakers: Vec::new(),
             protect: Vec::new(),
@@ -394,6 +403,7 @@ impl Policy {
             risk: Index::over(self.risk.iter().map(|rule| &rule.matcher)),
             playbooks: Index::over(self.playbooks.iter().map(|rule| &rule.matcher)),
             protect: Index::over(self.protect.iter().map(|rule| &rule.matcher)),
+            correlations: EventIndex::over(&self.correlations),
         };
         self
     }

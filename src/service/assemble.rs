@@ -158,6 +158,7 @@ impl Assembled {
             feedback: Arc::new(FeedbackReader::new(codec.clone(), keyring)),
         };
         let mut site = Site::new(config.tenant.clone(), config.ceiling);
+        site.partitions = outputs.work_partitions();
         site.start_from = match config.start_from {
             StartFrom::At(time) => Some(EventTime::from_millis(time.as_millis())),
             StartFrom::Now | StartFrom::Earliest => None,

@@ -1,9 +1,10 @@
-//! Case events: what casework reads. Keyed by case uid or by a budget's key.
+//! Case events: what casework reads. Keyed by case uid, by a budget's key or by a window's.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::drill::Drill;
+use super::correlation::{AbsorbMessage, CorrelationEvent, Firing};
 use super::feedback::SignedFeedback;
 use crate::facts::Context;
 use crate::finding::{Finding, vocabulary};
@@ -19,6 +20,12 @@ vocabulary! {
         Feedback = "feedback",
         /// `budget`
         Budget = "budget",
+        /// `correlation`
+        Correlation = "correlation",
+        /// `finding` and `firing`: a correlation has fired
+        Firing = "firing",
+        /// `absorb`
+        Absorb = "absorb",
         /// Only `rules`: a new version of policy or catalog is in force from here on.
         Rules = "rules",
     }
@@ -132,7 +139,7 @@ pub struct BudgetMessage {
 pub struct CaseEvent {
     /// Which part is there.
     pub kind: CaseEventKind,
-    /// Key: the case, or the budget. Zero for rules.
+    /// Key: the case, the budget, or the window. Zero for rules.
     pub key: CaseUid,
     /// Rules that the sender worked under; for kind `rules`, the ones in force from here on.
     pub rules: RulesStamp,
@@ -142,6 +149,33 @@ pub struct CaseEvent {
     pub feedback: Option<SignedFeedback>,
     /// For kind `budget`.
     pub budget: Option<BudgetMessage>,
+    /// For kind `correlation`.
+    #[serde(default)]
+    pub correlation: Option<CorrelationEvent>,
+    /// For kind `firing`.
+    #[serde(default)]
+    pub firing: Option<Firing>,
+    /// For kind `absorb`.
+    #[serde(default)]
+    pub absorb: Option<AbsorbMessage>,
     /// W3C `traceparent` of the input, where it had one.
     pub trace: Option<String>,
+}
+
+impl CaseEvent {
+    /// Without any part yet.
+    pub fn of(kind: CaseEventKind, key: CaseUid, rules: RulesStamp) -> Self {
+        Self {
+            kind,
+            key,
+            rules,
+            finding: None,
+            feedback: None,
+            budget: None,
+            correlation: None,
+            firing: None,
+            absorb: None,
+            trace: None,
+        }
+    }
 }

@@ -25,6 +25,8 @@ vocabulary! {
         Budget = "budget",
         /// An operator must raise the ceiling, release a standing case or a flapping one.
         Operator = "operator",
+        /// The incident that has taken the case in must decide.
+        Incident = "incident",
     }
 }
 
@@ -105,6 +107,26 @@ pub struct ContainmentView {
     pub renewals_left: u32,
     /// What follows then: `escalate` or `release`.
     pub at_end: SmolStr,
+}
+
+/// A case that an incident has taken in, or has asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildView {
+    /// The case.
+    pub uid: CaseUid,
+    /// Title of its finding.
+    pub title: String,
+    /// Severity of its finding; `None` = nobody has said.
+    #[serde(with = "crate::severity::or_unknown")]
+    pub severity: Option<Severity>,
+    /// Resource.
+    pub resource: SmolStr,
+    /// `asked`, `taken_in`, `by_itself`.
+    pub standing: SmolStr,
+    /// Its phase, by its last word; empty until it has said one.
+    pub phase: SmolStr,
+    /// Why it stays by itself.
+    pub why: Option<String>,
 }
 
 /// One line of a case's story.
@@ -196,6 +218,12 @@ pub struct CaseView {
     /// Id of the drill that it is.
     #[serde(default)]
     pub drill: Option<SmolStr>,
+    /// The incident that has taken it in.
+    #[serde(default)]
+    pub parent: Option<CaseUid>,
+    /// Of an incident: the cases that it has taken in, or asked.
+    #[serde(default)]
+    pub children: Vec<ChildView>,
     /// Policy that last decided.
     pub policy_digest: SmolStr,
 }

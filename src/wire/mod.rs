@@ -28,6 +28,7 @@ mod avro;
 mod case_event;
 mod case_view;
 mod codec;
+mod correlation;
 mod dead_letter;
 mod drill;
 mod error;
@@ -47,8 +48,11 @@ mod ticket_text;
 pub use action::{Action, ActionKind, OpenC2, OwnerRef, Purpose, Target};
 pub use avro::Version;
 pub use case_event::{BudgetMessage, BudgetStep, CaseEvent, CaseEventKind, FindingEvent, GuardKind, RulesStamp};
-pub use case_view::{Bottleneck, BottleneckKind, CaseView, CommandView, ContainmentView, Deadlines, TimelineEntry};
+pub use case_view::{
+    Bottleneck, BottleneckKind, CaseView, ChildView, CommandView, ContainmentView, Deadlines, TimelineEntry,
+};
 pub use codec::{Codec, Encoding, from_json};
+pub use correlation::{AbsorbMessage, AbsorbStep, ChildState, CorrelationEvent, Firing, Member, Seen};
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use drill::{DRILL_HEADER, Drill, LONGEST_DRILL, drill_header, is_drill_id};
 pub use error::WireError;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::avro::Version;
 use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
-use crate::casework::{BudgetState, Case, FindingState, RulesState};
+use crate::casework::{BudgetState, Case, FindingState, RulesState, StormState, WindowState};
 use crate::config::JsonTopic;
 
 /// How a record may travel.
@@ -104,5 +104,7 @@ records! {
     Case, "state_case", Carrier::Changelog, history ["v1"];
     FindingState, "state_finding", Carrier::Changelog, history ["v1"];
     BudgetState, "state_budget", Carrier::Changelog, history ["v1"];
+    WindowState, "state_window", Carrier::Changelog, history ["v1"];
+    StormState, "state_storm", Carrier::Changelog, history ["v1"];
     RulesState, "state_rules", Carrier::Changelog, history ["v1"];
 }

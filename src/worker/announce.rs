@@ -72,15 +72,7 @@ impl Announcement {
         put(format!("catalog/{}", self.stamp.catalog), self.catalog.bundle().into_bytes());
         let current = Current { stamp: self.stamp.clone(), grouping: self.grouping.clone(), at: now };
         put(CURRENT.to_owned(), json(&current)?);
-        let event = CaseEvent {
-            kind: CaseEventKind::Rules,
-            key: CaseUid::default(),
-            rules: self.stamp.clone(),
-            finding: None,
-            feedback: None,
-            budget: None,
-            trace: None,
-        };
+        let event = CaseEvent::of(CaseEventKind::Rules, CaseUid::default(), self.stamp.clone());
         for partition in 0..i32::try_from(outputs.work_partitions()).unwrap_or(i32::MAX) {
             sends.push(outputs.case_event_to(partition, &event).map_err(|e| Refused::Encode(e.to_string()))?);
         }

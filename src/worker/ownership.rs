@@ -123,11 +123,11 @@ impl Worker {
     pub(super) fn drop_parts(&mut self, partitions: &[i32]) {
         for partition in partitions {
             if let Some(part) = self.parts.remove(partition) {
-                let waiting = match part {
-                    Part::Ready(ready) => ready.casework.store().cases().filter_map(|c| c.waiting_now()).collect(),
+                let gone = match part {
+                    Part::Ready(ready) => ready.casework.leaving(),
                     Part::Restoring(_) => Vec::new(),
                 };
-                self.shared.dropped(self.holder(*partition), waiting);
+                self.shared.dropped(self.holder(*partition), &gone);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::announce::Announcement;
 use super::transaction::Done;
 use crate::casework::Enforcement;
 use crate::ids::CaseUid;
-use crate::metrics::{Ending, Metrics, Observation, Traffic, Waiting};
+use crate::metrics::{Ending, Metrics, Observation, Traffic};
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
 use crate::wire::{CaseView, Gate};
@@ -197,12 +197,10 @@ impl Shared {
         self.metrics.observe_all(observations);
     }
 
-    pub(super) fn dropped(&self, at: Holder, waiting: Vec<Waiting>) {
+    pub(super) fn dropped(&self, at: Holder, gone: &[Observation]) {
         self.views.retain(|_, (holder, _)| *holder != at);
         self.gates.retain(|_, (holder, _)| *holder != at);
-        for from in waiting {
-            self.metrics.observe(&Observation::Moved { from: Some(from), to: None });
-        }
+        self.metrics.observe_all(gone);
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if parts.get(&at.partition).is_some_and(|(worker, _)| *worker == at.worker) {
             parts.remove(&at.partition);

@@ -1,7 +1,7 @@
 //! State as bytes: one Avro record per entity, always in single-object encoding, since several kinds of
 //! state share the changelog and each names its schema by fingerprint.
 
-use crate::casework::{BudgetState, Case, EntityKey, FindingState, Now, RulesState, Store};
+use crate::casework::{BudgetState, Case, EntityKey, FindingState, Now, RulesState, Store, StormState, WindowState};
 use crate::wire::{Codec, WireError};
 
 /// Writes and reads changelog records.
@@ -36,6 +36,8 @@ impl StateCodec {
             Now::Case(case) => self.codec.encode(case).map(Some),
             Now::Finding(finding) => self.codec.encode(finding).map(Some),
             Now::Budget(budget) => self.codec.encode(budget).map(Some),
+            Now::Window(window) => self.codec.encode(window).map(Some),
+            Now::Storm(storm) => self.codec.encode(storm).map(Some),
             Now::Rules(rules) => self.codec.encode(rules).map(Some),
             Now::Gone => Ok(None),
         }
@@ -59,6 +61,8 @@ impl StateCodec {
                 store.load_finding(uid, self.codec.decode::<FindingState>(bytes).map_err(bad)?)
             }
             EntityKey::Budget(_) => store.load_budget(self.codec.decode::<BudgetState>(bytes).map_err(bad)?),
+            EntityKey::Window(_) => store.load_window(self.codec.decode::<WindowState>(bytes).map_err(bad)?),
+            EntityKey::Storm(_) => store.load_storm(self.codec.decode::<StormState>(bytes).map_err(bad)?),
             EntityKey::Rules => store.load_rules(self.codec.decode::<RulesState>(bytes).map_err(bad)?),
         }
         Ok(())

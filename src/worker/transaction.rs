@@ -99,6 +99,7 @@ impl Worker {
         let mut positions = positions_of(&fetched.records);
         self.encode(&intake, &out, now, &mut sends, &mut done, &mut positions)?;
         done.observations = out.observations;
+        done.observations.extend(intake.unheard());
         done.sources = intake.sources;
         done.suppressed = intake.suppressed;
         done.feedback = intake.feedback;

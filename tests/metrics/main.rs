@@ -15,7 +15,9 @@ use std::sync::Arc;
 use shutter::casework::Enforcement;
 use shutter::finding::Class;
 use shutter::intake::{FeedbackCount, SourceCount, Suppressed};
-use shutter::metrics::{Closing, Ending, Metrics, Observation, Resolution, Slice, Stage, Traffic, Waiting};
+use shutter::metrics::{
+    Closing, Correlated, Ending, Metrics, Observation, Resolution, Slice, Stage, StormStep, Traffic, Waiting,
+};
 use shutter::policy::{Catalog, Policy, Rules};
 use shutter::time::{EventTime, Span, WallTime};
 use shutter::wire::{BottleneckKind, RejectCode};
@@ -30,6 +32,12 @@ risk:
   - {id: critical, match: {severity: critical}, sla: {acknowledge: 17m, verify: 26h}, escalate: page}
 escalation:
   page: [{after: 0m, tell: team/security}]
+correlations:
+  - name: guesses
+    events: {failed: {rule: failed-login}}
+    correlation: {type: event_count, rules: [failed], group-by: [user.name], timespan: 5m, condition: {gte: 10}}
+    then: {path: ticket}
+storms: [{id: too-many, for_each: rule, limit: 100, within: 10m}]
 ";
 
 const NOW: WallTime = WallTime::from_millis(1_767_225_600_000);
@@ -387,4 +395,31 @@ fn the_starter_policy_has_these_series_and_the_documentation_says_how_many() {
         lines.abs_diff(said * 1_000) * 10 <= lines,
         "docs/metrics.md: it is {lines} lines under the starter policy"
     );
+}
+
+#[test]
+fn windows_come_and_go_and_what_counts_for_nothing_says_why() {
+    let metrics = metrics();
+    let said = |name: &str, what, count| metrics.observe(&Observation::Correlation { name: name.into(), what, count });
+    let windows = |name: &str| value(&metrics, &format!("shutter_correlation_windows{{correlation=\"{name}\"}}"));
+    assert_eq!(windows("guesses"), Some(0.0));
+    said("guesses", Correlated::Opened, 1);
+    said("guesses", Correlated::Opened, 1);
+    said("guesses", Correlated::Forgotten, 1);
+    // Of rules that the policy no longer has.
+    said("gone", Correlated::Opened, 1);
+    said("gone-too", Correlated::Opened, 1);
+    said("gone", Correlated::Forgotten, 1);
+    assert_eq!((windows("guesses"), windows("other")), (Some(1.0), Some(1.0)));
+    said("guesses", Correlated::Late, 3);
+    said("guesses", Correlated::Fired, 1);
+    said("guesses", Correlated::TakenIn, 2);
+    let late = value(&metrics, "shutter_correlation_skipped_total{correlation=\"guesses\",reason=\"late\"}");
+    let fired = value(&metrics, "shutter_correlations_fired_total{correlation=\"guesses\"}");
+    let taken = value(&metrics, "shutter_cases_absorbed_total{correlation=\"guesses\",outcome=\"taken_in\"}");
+    assert_eq!((late, fired, taken), (Some(3.0), Some(1.0), Some(2.0)));
+    metrics.observe(&Observation::Storm { id: "too-many".into(), step: StormStep::Folded, count: 7 });
+    let folded = value(&metrics, "shutter_storm_findings_total{step=\"folded\",storm=\"too-many\"}");
+    let began = value(&metrics, "shutter_storms_total{step=\"began\",storm=\"too-many\"}");
+    assert_eq!((folded, began), (Some(7.0), Some(0.0)));
 }

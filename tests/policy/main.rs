@@ -5,6 +5,7 @@
 //! | `reference.rs` | does the language's reference mean what it says; are starter policy and docs right |
 //! | `mistakes.rs` | is every mistake told, at its place, with the next step |
 //! | `matching.rs` | three-valued logic; which rule is taken |
+//! | `correlations.rs` | which findings speak to which group; what can never fire |
 //! | `catalog.rs` | context, owners, people |
 //! | `check.rs` | `shutter check` as a command |
 
@@ -13,6 +14,7 @@
 
 mod catalog;
 mod check;
+mod correlations;
 mod matching;
 mod mistakes;
 mod reference;

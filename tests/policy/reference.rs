@@ -25,26 +25,22 @@ fn the_reference_is_accepted_but_for_what_is_not_run_yet() {
     let Some(text) = reference() else { return };
     let found = errors(&text);
     let named: Vec<&str> = found.iter().filter_map(|e| e.split("error: ").nth(1)).collect();
-    let expected = ["exceptions (`exception`) are not run", "correlations are not run"];
+    let expected = ["exceptions (`exception`) are not run"];
     assert_eq!(named.len(), expected.len(), "{found:#?}");
     for (named, expected) in named.iter().zip(expected) {
         assert!(named.starts_with(expected), "{named}");
     }
 
-    let (before, _) = text.split_once("correlations:").expect("the example has correlations");
-    let after = &text[text.find("budgets:").expect("the example has budgets")..];
-    let kept: String = format!("{before}{after}")
-        .lines()
-        .filter(|l| !l.trim_start().starts_with("exception:"))
-        .map(|l| format!("{l}\n"))
-        .collect();
+    let kept: String =
+        text.lines().filter(|l| !l.trim_start().starts_with("exception:")).map(|l| format!("{l}\n")).collect();
     let (policy, warnings) = Policy::compile(&[("policy.yaml", kept)]).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(policy.playbooks.len(), 3);
     assert_eq!(policy.actions.len(), 7);
     assert!(policy.playbooks[1].contain.is_some());
     let codes: Vec<&str> = warnings.iter().map(|w| w.code).collect();
-    // What the removed parts used is left over: an approval, an incident.
-    assert_eq!(codes.iter().filter(|code| **code == "unused").count(), 2, "{warnings:#?}");
+    // What the removed part used is left over: an approval.
+    assert_eq!(codes.iter().filter(|code| **code == "unused").count(), 1, "{warnings:#?}");
+    assert_eq!(policy.correlations.len(), 1);
 }
 
 fn root(path: &str) -> PathBuf {

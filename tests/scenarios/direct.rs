@@ -63,7 +63,7 @@ impl Desk {
     }
 
     fn event(&self, kind: CaseEventKind, key: CaseUid) -> CaseEvent {
-        CaseEvent { kind, key, rules: Default::default(), finding: None, feedback: None, budget: None, trace: None }
+        CaseEvent::of(kind, key, Default::default())
     }
 
     fn see(&mut self, case: CaseUid, change: impl FnOnce(&mut Finding)) -> Outbox {

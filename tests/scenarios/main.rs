@@ -5,6 +5,7 @@
 //! its changelog in between; both must read the same. How to write one: `story/README.md`.
 //! `scrape.rs` compares what `/metrics` says after some of them.
 
+mod correlated;
 #[path = "../../benches/support/cpu.rs"]
 #[allow(dead_code, reason = "the benches use all of it")]
 mod cpu;
@@ -16,6 +17,7 @@ mod scrape;
 mod script;
 mod stage;
 mod transcript;
+mod windows;
 
 use std::fs;
 use std::path::Path;

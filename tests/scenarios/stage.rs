@@ -92,6 +92,9 @@ pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
     Ok(Arc::new(Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) }))
 }
 
+/// Words of `see` and `raw` that aren't the record's own.
+const REPEATS: [&str; 4] = ["times", "every", "at_once", "apart"];
+
 /// `{secret}` in vendors' records: in two parts, so that no scanner takes it for a leak.
 const SECRET: &str = concat!("AKIA", "Q3EGRBQ7XW2M5T4A");
 
@@ -281,12 +284,13 @@ impl Stage {
         self.show.advance_to(to, |engine, happened| out.happened(engine, happened)).map_err(|e| e.to_string())
     }
 
-    /// `see SOURCE name=value … [times=N every=1s]`: a detection in the stories' own format.
+    /// `see SOURCE name=value … [times=N every=1s] [at_once=N apart=1ms]`: a detection in the stories' own format.
     fn see(&mut self, words: &Words) -> Result<(), String> {
         self.again_and_again(words, |now| {
             let mut record = serde_json::Map::new();
-            let aside = ["times", "every", "drill", "for"];
-            for (name, value) in words.named.iter().filter(|(name, _)| !aside.contains(&name.as_str())) {
+            let aside = ["drill", "for"];
+            let said = |name: &str| !aside.contains(&name) && !REPEATS.contains(&name);
+            for (name, value) in words.named.iter().filter(|(name, _)| said(name)) {
                 let value = match name.as_str() {
                     "observed" | "detected" => time(value, now)?.to_string(),
                     _ => value.clone(),
@@ -332,34 +336,45 @@ impl Stage {
         let source = words.word(1)?.to_owned();
         let times: u32 = words.named.get("times").map_or(Ok(1), |n| n.parse().map_err(|_| "times is no number"))?;
         let every = words.named.get("every").map_or(Ok(Span::ZERO), |s| span(s))?;
+        let at_once: i64 =
+            words.named.get("at_once").map_or(Ok(1), |n| n.parse().map_err(|_| "at_once is no number"))?;
+        let apart = words.named.get("apart").map_or(Ok(Span::ZERO), |s| span(s))?;
         for number in 0..times {
             if number > 0 {
                 let next = self.show.engine.now().plus(every);
                 self.advance(next)?;
             }
+            let batch: Result<Vec<_>, _> = (0..at_once)
+                .map(|place| {
+                    record(self.show.engine.now().minus(Span::millis(apart.as_millis() * (at_once - 1 - place))))
+                })
+                .collect();
             let now = self.show.engine.now();
-            let bytes = record(now)?;
             let mark = words.named.get("drill").map(|mark| {
                 let until = words.named.get("for").map_or(Ok(now.plus(Span::hours(1))), |text| time(text, now))?;
                 Ok::<String, String>(format!("{mark} {until}"))
             });
-            self.feed(&source, bytes, mark.transpose()?)?;
+            self.feed(&source, batch?, mark.transpose()?.as_deref())?;
         }
         Ok(())
     }
 
-    fn feed(&mut self, source: &str, value: Vec<u8>, mark: Option<String>) -> Result<(), String> {
-        let drills = mark.as_ref().is_some_and(|mark| mark.starts_with("ada "));
-        let record = Record {
+    /// One batch, as a worker reads it: what follows each other in it may be combined.
+    fn feed(&mut self, source: &str, values: Vec<Vec<u8>>, mark: Option<&str>) -> Result<(), String> {
+        let drills = mark.is_some_and(|mark| mark.starts_with("ada "));
+        let from = self.offset;
+        let timestamp = self.show.engine.now();
+        let record = |(value, offset)| Record {
             from: TopicPartition::new(format!("detections.{source}"), 0),
-            offset: self.offset,
-            timestamp: self.show.engine.now(),
+            offset,
+            timestamp,
             key: None,
             value: Some(value),
-            headers: mark.into_iter().map(|mark| ("shutter-drill".to_owned(), mark.into_bytes())).collect(),
+            headers: mark.map(|mark| ("shutter-drill".to_owned(), mark.as_bytes().to_vec())).into_iter().collect(),
         };
-        self.offset += 1;
-        let happened = self.show.engine.detections(source, &[record]).map_err(|e| e.to_string())?;
+        let batch: Vec<Record> = values.into_iter().zip(from..).map(record).collect();
+        self.offset += i64::try_from(batch.len()).expect("few");
+        let happened = self.show.engine.detections(source, &batch).map_err(|e| e.to_string())?;
         if drills && !(happened.observations.is_empty() && happened.sources.is_empty()) {
             return Err(format!("a drill moves metrics: {:?} {:?}", happened.observations, happened.sources));
         }
@@ -458,6 +473,14 @@ impl Stage {
                     commands.join(", ")
                 );
                 self.out.say(now, line);
+                if let Some(incident) = view.parent {
+                    self.out.say(now, format!("  part of {incident}"));
+                }
+                for child in &view.children {
+                    let why = child.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                    let line = format!("  has {} ({}) {} {}{why}", child.uid, child.title, child.standing, child.phase);
+                    self.out.say(now, line.trim_end());
+                }
                 for (name, at) in view.met.each() {
                     self.out.say(at, format!("  met: {name}"));
                 }

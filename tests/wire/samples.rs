@@ -141,7 +141,7 @@ fn text(doc: &str, chance: &mut dyn Chance) -> Value {
 /// Calls a generic function for each record.
 macro_rules! for_each_record {
     ($function:ident $(, $argument:expr)*) => {{
-        use shutter::casework::{BudgetState, Case, FindingState, RulesState};
+        use shutter::casework::{BudgetState, Case, FindingState, RulesState, StormState, WindowState};
         use shutter::wire::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
         $function::<Feedback>($($argument),*);
         $function::<CaseEvent>($($argument),*);
@@ -153,6 +153,8 @@ macro_rules! for_each_record {
         $function::<Case>($($argument),*);
         $function::<FindingState>($($argument),*);
         $function::<BudgetState>($($argument),*);
+        $function::<WindowState>($($argument),*);
+        $function::<StormState>($($argument),*);
         $function::<RulesState>($($argument),*);
     }};
 }

@@ -32,6 +32,9 @@ pub struct Args {
     /// Only of this owner, such as team/payments.
     #[arg(long)]
     owner: Option<String>,
+    /// Only those that this incident has taken in; the first letters of its uid are enough.
+    #[arg(long)]
+    incident: Option<String>,
     /// Only of this risk class.
     #[arg(long)]
     risk: Option<String>,
@@ -76,6 +79,10 @@ fn matches(args: &Args, view: &CaseView) -> bool {
         && args.path.as_deref().is_none_or(|path| view.path == path)
         && args.bottleneck.is_none_or(|kind| view.bottleneck.as_ref().is_some_and(|b| b.kind == kind))
         && args.owner.as_deref().is_none_or(|owner| view.owner.as_ref().is_some_and(|o| o.id == owner))
+        && args
+            .incident
+            .as_deref()
+            .is_none_or(|incident| view.parent.is_some_and(|parent| parent.to_string().starts_with(incident)))
         && args.risk.as_deref().is_none_or(|risk| view.risk == risk)
 }
 

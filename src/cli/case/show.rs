@@ -39,6 +39,20 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
         }
         None => say("waits for", "nothing".to_owned())?,
     }
+    if let Some(incident) = view.parent {
+        say("part of", format!("incident {incident}"))?;
+    }
+    for child in &view.children {
+        let how = match (&child.why, child.phase.as_str()) {
+            (Some(why), _) => format!("by itself: {why}"),
+            (None, "") => child.standing.to_string(),
+            (None, phase) => format!("{}, {phase}", child.standing),
+        };
+        say(
+            "has",
+            format!("{} {} {} on {}: {how}", child.uid, Severity::word_of(child.severity), child.title, child.resource),
+        )?;
+    }
     for (name, at) in due(view) {
         say("due", format!("{name} by {at} ({})", until(at, now)))?;
     }

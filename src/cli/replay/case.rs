@@ -81,6 +81,8 @@ impl Told {
             timeline,
             // The records of a file bear no mark that counts.
             drill: _,
+            parent,
+            children,
             policy_digest,
         } = view;
         let mut line = Line::default();
@@ -119,6 +121,8 @@ impl Told {
         line.put("sources", json!(sources));
         line.put("commands", json!(commands));
         line.put("timeline", json!(timeline));
+        line.put("parent", json!(parent));
+        line.put("children", json!(children));
         line.put("evidence", json!(evidence));
         line.put("fingerprints", json!(fingerprints));
         line.put("tenant", json!(tenant));

@@ -13,7 +13,7 @@ use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
 use super::draft::{Draft, Named, NamedRecipient};
-use super::{acting, calendars, clocks, promotion, refused, rules, templates};
+use super::{acting, calendars, clocks, correlations, promotion, rules, storms, templates};
 
 /// The language that these files are written in.
 const LANGUAGE: &str = "shutter/1";
@@ -131,7 +131,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 15] = [
+    let lists: [(&'static str, Reader); 17] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
         ("calendars", calendars::calendars),
@@ -141,6 +141,8 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         ("actions", acting::actions),
         ("templates", templates::templates),
         ("playbooks", acting::playbooks),
+        ("correlations", correlations::correlations),
+        ("storms", storms::storms),
         ("budgets", rules::budgets),
         ("breakers", rules::breakers),
         ("own_actors", rules::own_actors),
@@ -153,9 +155,6 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    if let Some(node) = fields.get("correlations") {
-        refused::correlations(node, fields.key("correlations").unwrap_or(&node.at), draft, problems);
-    }
     fields.finish(problems);
 }
 
@@ -167,6 +166,8 @@ fn whole(draft: &mut Draft, problems: &mut Problems) {
         ("group rules", policy.group.len()),
         ("risk classes", policy.risk.len()),
         ("playbooks", policy.playbooks.len()),
+        ("correlations", policy.correlations.len()),
+        ("storms", policy.storms.len()),
         ("budgets", policy.budgets.len()),
         ("breakers", policy.breakers.len()),
         ("sources", policy.sources.len()),

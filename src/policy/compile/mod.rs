@@ -8,6 +8,7 @@
 //! | `clocks.rs`, `calendars.rs` | how long anything may take |
 //! | `acting.rs`, `contain.rs`, `target.rs` | what is done |
 //! | `promotion.rs` | the bar for acting unasked |
+//! | `correlations.rs`, `storms.rs` | what findings mean together, and when there are too many |
 //! | `refused.rs` | what this version doesn't run |
 //! | `draft.rs` | the rules with their places, for the lints |
 
@@ -15,12 +16,14 @@ mod acting;
 pub(in crate::policy) mod calendars;
 mod clocks;
 mod contain;
+mod correlations;
 pub(super) mod draft;
 mod file;
 mod matching;
 mod promotion;
 mod refused;
 mod rules;
+mod storms;
 mod target;
 mod templates;
 

@@ -33,6 +33,7 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     safety::plans(draft, problems);
     safety::absence(draft, problems);
     templates::incomplete(draft, problems);
+    safety::raised(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }

@@ -101,7 +101,9 @@ pub(super) fn unused(draft: &Draft, problems: &mut Problems) {
     let policy = &draft.policy;
     let acts = policy.playbooks.iter().filter_map(|playbook| playbook.act.as_ref()).map(|act| &act.action);
     let contains = policy.playbooks.iter().filter_map(|playbook| playbook.contain.as_ref()).map(|c| &c.action);
-    let besides = policy.playbooks.iter().flat_map(|p| &p.also);
+    let correlated = policy.correlations.iter().map(|rule| &rule.then);
+    let raised = correlated.chain(policy.storms.iter().map(|rule| &rule.then)).filter_map(|then| then.action.as_ref());
+    let besides = policy.playbooks.iter().flat_map(|p| &p.also).chain(raised);
     let mut happening: BTreeSet<&SmolStr> = acts.chain(contains).chain(besides).collect();
     let undos: Vec<&SmolStr> = happening
         .iter()

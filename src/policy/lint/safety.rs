@@ -115,6 +115,36 @@ pub(super) fn beside(draft: &Draft, problems: &mut Problems) {
     }
 }
 
+/// The same as what a correlation or a storm raises: an incident tells people, it changes nothing.
+pub(super) fn raised(draft: &Draft, problems: &mut Problems) {
+    let acts = |name: &SmolStr| {
+        let by_path = draft.policy.playbooks.iter().filter_map(|p| p.act.as_ref()).any(|act| act.action == *name);
+        by_path || draft.policy.actions.get(name).is_some_and(|action| action.undo.is_some() || action.standing)
+    };
+    let none = Vec::new();
+    let places = |named| draft.rules.get(&named).unwrap_or(&none).iter();
+    let correlations = draft.policy.correlations.iter().map(|rule| (&rule.name, &rule.then));
+    let storms = draft.policy.storms.iter().map(|rule| (&rule.id, &rule.then));
+    let all = correlations.zip(places(Named::Correlation)).chain(storms.zip(places(Named::Storm)));
+    for ((rule, then), at) in all {
+        let Some(action) = then.action.as_ref().filter(|name| acts(name)) else { continue };
+        let message =
+            format!("`{rule}` would do `{action}`, which changes something: unasked, and counted by no budget");
+        let problem = problems.error(at, "acts-beside", message);
+        problem.help("`then` raises an incident or a ticket; name an action that tells people");
+        if let Some(place) = draft.defined.get(&(Named::Action, action.clone())) {
+            problem.also(place, "the action");
+        }
+    }
+    for name in draft.policy.storms.iter().map(|rule| &rule.id) {
+        let other = draft.defined.get(&(Named::Correlation, name.clone()));
+        if let (Some(other), Some(at)) = (other, draft.defined.get(&(Named::Storm, name.clone()))) {
+            let problem = problems.error(at, "duplicate", format!("a correlation is named `{name}` too"));
+            problem.help("give one of them another name").also(other, "the correlation stands here");
+        }
+    }
+}
+
 /// What a playbook lacks for its path.
 pub(super) fn playbooks(draft: &Draft, problems: &mut Problems) {
     let mut enforced: Option<&Place> = None;
