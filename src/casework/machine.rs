@@ -12,9 +12,6 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::arrival;
-use super::budget;
-use super::correlate;
 use super::decide::BudgetAnswer;
 use super::drill::Before;
 use super::lifecycle::last_observed;
@@ -23,6 +20,7 @@ use super::step::{Enforcement, Outbox, Site, Step, Stray};
 use super::store::Store;
 use super::storm::{self, Place, StormState};
 use super::timers::Timer;
+use super::{arrival, budget, correlate};
 use crate::ids::CaseUid;
 use crate::metrics::{Correlated, Observation};
 use crate::policy::Rules;

@@ -4,6 +4,7 @@
 //! in the files beside this one. Every struct has an Avro schema of the same shape in `schemas/`.
 
 mod budget;
+mod command;
 mod containment;
 
 use std::collections::BTreeMap;
@@ -12,21 +13,19 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::escalation::Escalation;
-use super::gate::GateHold;
-use super::ticket::HeldBack;
 use super::incident::{Incident, Parent};
 use super::storm::Folded;
+use super::ticket::HeldBack;
 use super::warning::Leads;
 use crate::facts::Context;
 use crate::finding::{Finding, Severity, Status, vocabulary};
 use crate::ids::{CaseUid, Fingerprint, Generation};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, WallTime};
-use crate::wire::{
-    ActionKind, Actor, Bottleneck, Deadlines, Drill, FeedbackKind, OwnerRef, Purpose, RulesStamp, Target, TimelineEntry,
-};
+use crate::wire::{Actor, Bottleneck, Deadlines, Drill, OwnerRef, RulesStamp, Target, TimelineEntry};
 
 pub use budget::{BudgetAsk, BudgetState, BudgetWait, Grant};
+pub use command::{Command, CommandState};
 pub use containment::{Containment, ContainmentState};
 
 vocabulary! {
@@ -91,93 +90,6 @@ vocabulary! {
         Enforce = "enforce",
         /// An incident.
         Incident = "incident",
-    }
-}
-
-vocabulary! {
-    /// What became of a command.
-    CommandState {
-        /// Sent, no answer yet.
-        Sent = "sent",
-        /// The responder says it is done.
-        Executed = "executed",
-        /// The responder says it could not.
-        Failed = "failed",
-        /// Withdrawn; the responder may still answer.
-        Cancelling = "cancelling",
-        /// The responder confirms that nothing was done.
-        Cancelled = "cancelled",
-        /// No answer in time: may have happened or not.
-        Unknown = "unknown",
-        /// It was done, or may have been, and has been taken back since.
-        TakenBack = "taken_back",
-    }
-}
-
-impl CommandState {
-    /// What an answer makes of a command.
-    pub(super) const fn of_answer(said: FeedbackKind) -> Self {
-        match said {
-            FeedbackKind::Executed => Self::Executed,
-            FeedbackKind::Failed => Self::Failed,
-            _ => Self::Cancelled,
-        }
-    }
-}
-
-/// One command that was sent for this case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// Idempotency key.
-    pub command_id: String,
-    /// Topic.
-    pub kind: ActionKind,
-    /// What it is for.
-    #[serde(default)]
-    pub purpose: Purpose,
-    /// Policy's name of the action.
-    pub action: SmolStr,
-    /// Who carries it out.
-    pub responder: SmolStr,
-    /// What it acts on.
-    pub target: Target,
-    /// Digest of its parameters.
-    pub digest: String,
-    /// Generation it belongs to.
-    pub generation: Generation,
-    /// Attempt within the generation.
-    pub attempt: u32,
-    /// What became of it.
-    pub state: CommandState,
-    /// When it was sent.
-    pub sent_at: WallTime,
-    /// When an answer is missed; none once answered or where none is expected.
-    pub answer_by: Option<WallTime>,
-    /// Not to be carried out later than this.
-    pub not_after: WallTime,
-    /// Who carried it out.
-    pub actor: Option<Actor>,
-    /// The other system's reference.
-    pub reference: Option<String>,
-    /// Of one that shuts a gate: where that is.
-    #[serde(default)]
-    pub gate: Option<GateHold>,
-}
-
-impl Command {
-    /// Whether it is the action of its case, which changes something in the world (and so needs enforcement to be on).
-    pub fn enforces(&self) -> bool {
-        self.kind == ActionKind::Enforce && self.purpose == Purpose::Act
-    }
-
-    /// Whether it changes something in the world now, for its case or to buy time.
-    pub fn acts(&self) -> bool {
-        self.kind == ActionKind::Enforce && matches!(self.purpose, Purpose::Act | Purpose::Contain)
-    }
-
-    /// Whether an answer may still change what we know of it.
-    pub fn is_out(&self) -> bool {
-        matches!(self.state, CommandState::Sent | CommandState::Cancelling)
     }
 }
 

@@ -150,7 +150,12 @@ impl Engine {
             suppressed: taken.suppressed,
             sources: taken.sources,
             reached: taken.events.iter().filter(|r| r.event.finding.is_some()).map(|routed| routed.key).collect(),
-            findings: taken.events.iter().filter(|r| r.event.finding.is_some()).map(|routed| fingerprint_of(&routed.event)).collect(),
+            findings: taken
+                .events
+                .iter()
+                .filter(|r| r.event.finding.is_some())
+                .map(|routed| fingerprint_of(&routed.event))
+                .collect(),
             ..Happened::default()
         };
         let events = taken.events.into_iter().map(|routed| routed.event).collect();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::drill::Drill;
 use super::correlation::{AbsorbMessage, CorrelationEvent, Firing};
+use super::drill::Drill;
 use super::feedback::SignedFeedback;
 use crate::facts::Context;
 use crate::finding::{Finding, vocabulary};

@@ -35,8 +35,8 @@ fn what_differs_is_written_and_comments_stay() {
       path: enforce                  # about the path
       # above the actions
       actions:
-        - {do: ticket open_ticket, to: [team/payments]}
         - {do: enforce deactivate_key, by: identity-bot, target: {credential.id: K, resource.account: 111122223333}}
+        - {do: ticket open_ticket, to: [team/payments]}
       bottleneck: executor identity-bot
       playbook: active-secret        # right already
 
