@@ -70,7 +70,7 @@ impl Samples {
             match now {
                 Now::Case(case) => this.cases.push(case.clone()),
                 Now::Finding(finding) => this.findings.push(finding.clone()),
-                Now::Budget(_) | Now::Rules(_) | Now::Gone => {}
+                Now::Budget(_) | Now::Window(_) | Now::Storm(_) | Now::Rules(_) | Now::Gone => {}
             }
         }
         this.feedback = this.actions.iter().map(|action| executed(action, now)).collect();

@@ -115,7 +115,8 @@ pub(super) enum Place {
 /// Where a finding goes: only what would open a case is counted, and only what is no backlog.
 pub(super) fn place(store: &mut Store, uid: &CaseUid, said: &FindingEvent, step: &mut Step<'_>) -> Place {
     let policy = &step.rules.policy;
-    if policy.storms.is_empty() || said.suppressed_by.is_some() || store.case(uid).is_some() {
+    let aside = said.suppressed_by.is_some() || said.drill.is_some();
+    if policy.storms.is_empty() || aside || store.case(uid).is_some() {
         return Place::Own(None);
     }
     let facts = Facts { finding: &said.finding, context: &said.context };

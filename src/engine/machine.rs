@@ -142,6 +142,9 @@ impl Engine {
         let role = Role::Detections(source);
         let inputs: Vec<Input<'_>> = batch.iter().map(|record| Input { role, record }).collect();
         let taken = self.intake.handle(&inputs, self.now);
+        // What is said to windows goes to no case.
+        let own = || taken.events.iter().filter(|routed| routed.event.correlation.is_none());
+        let (reached, findings) = own().map(|routed| (routed.key, fingerprint_of(&routed.event))).unzip();
         let mut happened = Happened {
             at: self.now,
             observations: taken.unheard().collect(),
@@ -149,13 +152,8 @@ impl Engine {
             dead_letters: taken.dead_letters,
             suppressed: taken.suppressed,
             sources: taken.sources,
-            reached: taken.events.iter().filter(|r| r.event.finding.is_some()).map(|routed| routed.key).collect(),
-            findings: taken
-                .events
-                .iter()
-                .filter(|r| r.event.finding.is_some())
-                .map(|routed| fingerprint_of(&routed.event))
-                .collect(),
+            reached,
+            findings,
             ..Happened::default()
         };
         let events = taken.events.into_iter().map(|routed| routed.event).collect();
