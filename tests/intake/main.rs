@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod combining;
+mod correlating;
 mod feedback;
 mod support;
 mod suppressing;

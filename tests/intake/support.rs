@@ -110,6 +110,11 @@ pub fn rules(policy: &str) -> Rules {
 }
 
 pub fn intake() -> Intake {
+    intake_under(POLICY)
+}
+
+/// The same under other rules.
+pub fn intake_under(policy: &str) -> Intake {
     let source =
         |name: &str, decoder: Arc<dyn Decode>, secret_bearing| Source { name: name.into(), decoder, secret_bearing };
     let settings = Settings {
@@ -124,7 +129,7 @@ pub fn intake() -> Intake {
         partitions: PARTITIONS,
         dead_letter_bytes: DEAD_LETTER_BYTES,
     };
-    Intake::new(settings, rules(POLICY))
+    Intake::new(settings, rules(policy))
 }
 
 pub fn record(topic: &str, offset: i64, value: impl Into<Vec<u8>>) -> Record {

@@ -93,7 +93,7 @@ pub fn rules(policy: &str, catalog: &str) -> Result<Arc<Rules>, String> {
 }
 
 /// Words of `see` and `raw` that aren't the record's own.
-const REPEATS: [&str; 4] = ["times", "every", "at_once", "apart"];
+const ASIDE: [&str; 6] = ["times", "every", "at_once", "apart", "drill", "for"];
 
 /// `{secret}` in vendors' records: in two parts, so that no scanner takes it for a leak.
 const SECRET: &str = concat!("AKIA", "Q3EGRBQ7XW2M5T4A");
@@ -288,9 +288,7 @@ impl Stage {
     fn see(&mut self, words: &Words) -> Result<(), String> {
         self.again_and_again(words, |now| {
             let mut record = serde_json::Map::new();
-            let aside = ["drill", "for"];
-            let said = |name: &str| !aside.contains(&name) && !REPEATS.contains(&name);
-            for (name, value) in words.named.iter().filter(|(name, _)| said(name)) {
+            for (name, value) in words.named.iter().filter(|(name, _)| !ASIDE.contains(&name.as_str())) {
                 let value = match name.as_str() {
                     "observed" | "detected" => time(value, now)?.to_string(),
                     _ => value.clone(),
@@ -344,24 +342,22 @@ impl Stage {
                 let next = self.show.engine.now().plus(every);
                 self.advance(next)?;
             }
-            let batch: Result<Vec<_>, _> = (0..at_once)
-                .map(|place| {
-                    record(self.show.engine.now().minus(Span::millis(apart.as_millis() * (at_once - 1 - place))))
-                })
-                .collect();
             let now = self.show.engine.now();
             let mark = words.named.get("drill").map(|mark| {
                 let until = words.named.get("for").map_or(Ok(now.plus(Span::hours(1))), |text| time(text, now))?;
                 Ok::<String, String>(format!("{mark} {until}"))
             });
-            self.feed(&source, batch?, mark.transpose()?.as_deref())?;
+            let batch: Result<Vec<_>, _> = (0..at_once)
+                .map(|place| record(now.minus(Span::millis(apart.as_millis() * (at_once - 1 - place)))))
+                .collect();
+            self.feed(&source, batch?, mark.transpose()?)?;
         }
         Ok(())
     }
 
     /// One batch, as a worker reads it: what follows each other in it may be combined.
-    fn feed(&mut self, source: &str, values: Vec<Vec<u8>>, mark: Option<&str>) -> Result<(), String> {
-        let drills = mark.is_some_and(|mark| mark.starts_with("ada "));
+    fn feed(&mut self, source: &str, values: Vec<Vec<u8>>, mark: Option<String>) -> Result<(), String> {
+        let drills = mark.as_ref().is_some_and(|mark| mark.starts_with("ada "));
         let from = self.offset;
         let timestamp = self.show.engine.now();
         let record = |(value, offset)| Record {
@@ -370,7 +366,7 @@ impl Stage {
             timestamp,
             key: None,
             value: Some(value),
-            headers: mark.map(|mark| ("shutter-drill".to_owned(), mark.as_bytes().to_vec())).into_iter().collect(),
+            headers: mark.iter().cloned().map(|mark| ("shutter-drill".to_owned(), mark.into_bytes())).collect(),
         };
         let batch: Vec<Record> = values.into_iter().zip(from..).map(record).collect();
         self.offset += i64::try_from(batch.len()).expect("few");
