@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::help::Ending;
-use super::site::{Reach, Site, Where};
+use super::site::{Format, Reach, Site, Where};
 use super::{exit, feedback};
 use crate::clock;
 use crate::finding::Class;
@@ -39,32 +39,18 @@ const ENDED: Ending = Ending {
     found: None,
 };
 
-/// What to do.
+/// A drill to begin, or what to do with one that is under way.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
     #[command(subcommand)]
     end: Option<Sub>,
-    #[command(flatten)]
-    begin: Option<Begin>,
-}
-
-/// What to do with one that is under way.
-#[derive(Debug, clap::Subcommand)]
-pub enum Sub {
-    /// End a drill before its time: what it opened is closed.
-    #[command(after_help = ENDED.text())]
-    End(End),
-}
-
-/// A drill to begin.
-#[derive(Debug, clap::Args)]
-pub struct Begin {
-    #[command(flatten)]
-    at: Where,
+    /// The configuration of the installation; see docs/configuration.md.
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
     /// Source whose way it takes, of `sources` in the configuration.
-    #[arg(long)]
-    source: String,
+    #[arg(long, required = true)]
+    source: Option<String>,
     /// A record of that source; none = a made-up one of --class.
     #[arg(long, value_name = "FILE", conflicts_with = "class")]
     file: Option<PathBuf>,
@@ -81,11 +67,22 @@ pub struct Begin {
     #[arg(long, default_value = "30m", value_parser = span)]
     lasts: Span,
     /// Id of a person's key of `feedback_keys`: it marks the record.
-    #[arg(long = "as", value_name = "KEYID")]
-    key: String,
+    #[arg(long = "as", value_name = "KEYID", required = true)]
+    key: Option<String>,
     /// Waits so long, in seconds, to tell how it went; ends earlier once somebody has acknowledged.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     wait: u64,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// What to do with one that is under way.
+#[derive(Debug, clap::Subcommand)]
+pub enum Sub {
+    /// End a drill before its time: what it opened is closed.
+    #[command(after_help = ENDED.text())]
+    End(End),
 }
 
 /// A drill to end.
@@ -126,10 +123,11 @@ fn span(text: &str) -> Result<Span, String> {
 /// # Errors
 /// A source, key or record that can't be used, or a log that can't be reached.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match (args.end, args.begin) {
-        (Some(Sub::End(end)), _) => finish(&end),
-        (None, Some(begin)) => start(&begin),
-        (None, None) => Err(exit::usage("say --config, --source and --as, or `shutter drill end`")),
+    match (&args.end, &args.config, &args.source, &args.key) {
+        (Some(Sub::End(end)), ..) => finish(end),
+        (None, Some(config), Some(source), Some(key)) => start(&args, &Site::open(config)?, source, key),
+        // The command line asks for all three.
+        _ => Err(exit::usage("say --config, --source and --as, or `shutter drill end`")),
     }
 }
 
@@ -145,14 +143,13 @@ fn secret(site: &Site, id: &str) -> anyhow::Result<Vec<u8>> {
     Ok(secret)
 }
 
-fn start(args: &Begin) -> anyhow::Result<ExitCode> {
-    let site = Site::open(&args.at.config)?;
-    let source = site.config.sources.iter().find(|source| source.name == args.source).ok_or_else(|| {
+fn start(args: &Args, site: &Site, name: &str, key: &str) -> anyhow::Result<ExitCode> {
+    let source = site.config.sources.iter().find(|source| source.name == name).ok_or_else(|| {
         let known: Vec<&str> = site.config.sources.iter().map(|source| source.name.as_str()).collect();
-        let near = crate::nearest::did_you_mean(&args.source, known.iter().copied());
-        exit::usage(format!("--source {}: no such source{near}; there are: {}", args.source, known.join(", ")))
+        let near = crate::nearest::did_you_mean(name, known.iter().copied());
+        exit::usage(format!("--source {name}: no such source{near}; there are: {}", known.join(", ")))
     })?;
-    let secret = secret(&site, &args.key)?;
+    let secret = secret(site, key)?;
     let now = clock::now();
     let id = format!("drill-{:x}", now.as_millis());
     let (value, mut headers) = match (&args.file, args.class) {
@@ -168,10 +165,10 @@ fn start(args: &Begin) -> anyhow::Result<ExitCode> {
     }
     headers.extend(args.header.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
     let until = now.plus(args.lasts);
-    let by = (args.key.as_str(), secret.as_slice());
+    let by = (key, secret.as_slice());
     headers.push(drill_header(&site.config.tenant, &source.name, (&id, until), &value, by));
-    send(&site, &args.source, &id, value, headers)?;
-    watch::told(&site, &watch::Asked { id, sent: now, until, wait: args.wait, format: args.at.format })
+    send(site, name, &id, value, headers)?;
+    watch::told(site, &watch::Asked { id, sent: now, until, wait: args.wait, format: args.format })
 }
 
 fn send(site: &Site, source: &str, id: &str, value: Vec<u8>, headers: Vec<crate::log::Header>) -> anyhow::Result<()> {
