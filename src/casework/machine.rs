@@ -275,8 +275,7 @@ impl Casework {
             out.strays.push(Stray { feedback: said.clone(), message });
             return;
         };
-        let rules = Arc::clone(&self.rules);
-        let trigger = format!("feedback:{}", said.feedback.kind).into();
+        let (rules, trigger) = (Arc::clone(&self.rules), format!("feedback:{}", said.feedback.kind).into());
         let mut step =
             step(now, &rules, &self.site, self.enforcement, out, trigger, said.feedback.id.clone(), said.actor.clone());
         step.trace.clone_from(&event.trace);

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::help::Ending;
 use super::site::{Format, Reach, Site, Where};
-use super::{exit, feedback};
+use super::{exit, feedback, shown};
 use crate::clock;
 use crate::finding::Class;
 use crate::ids::{Identity, partition_of};
@@ -204,7 +204,7 @@ fn finish(args: &End) -> anyhow::Result<ExitCode> {
     for view in &open {
         let said = ended(view, &args.id, clock::now());
         feedback::send(&site, &said, Some((args.key.as_str(), secret.as_slice())))?;
-        println!("{} is told to end: case {}", args.id, view.uid);
+        shown::say(format_args!("{} is told to end: case {}", args.id, view.uid))?;
     }
     Ok(ExitCode::from(exit::OK))
 }

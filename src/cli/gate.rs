@@ -98,7 +98,7 @@ fn list(args: &List) -> anyhow::Result<ExitCode> {
     let mut gates = site.gates()?;
     gates.retain(|gate| args.all || gate.state == GateState::Closed);
     gates.retain(|gate| args.owner.is_none() || gate.owner.as_deref() == args.owner.as_deref());
-    gates.sort_by(|a, b| (a.state, a.since, a.key()).cmp(&(b.state, b.since, b.key())));
+    gates.sort_by_key(|gate| (gate.state, gate.since, gate.key()));
     let found = gates.len();
     gates.truncate(args.limit);
     match args.at.format {
@@ -137,40 +137,40 @@ fn show(args: &Show) -> anyhow::Result<ExitCode> {
     let site = Site::open(&args.at.config)?;
     let mut gates = site.gates()?;
     gates.retain(|gate| question.meets(gate));
-    gates.sort_by(|a, b| (a.state, a.since, a.key()).cmp(&(b.state, b.since, b.key())));
+    gates.sort_by_key(|gate| (gate.state, gate.since, gate.key()));
     let verdict = GateQuestion::verdict(&gates, Coverage::All);
     match args.at.format {
         Format::Json => {
             shown::json(&serde_json::json!({"verdict": verdict, "gates": gates, "asked_at": clock::now()}))?;
         }
         Format::Text => {
-            println!("{verdict}");
-            gates.iter().for_each(print);
+            shown::say(verdict)?;
+            gates.iter().try_for_each(print)?;
         }
     }
     Ok(ExitCode::from(if verdict == Verdict::Open { exit::OK } else { exit::FOUND }))
 }
 
-fn print(gate: &Gate) {
-    let say = |name: &str, text: &str| println!("  {name:<10} {}", shown::line(text));
-    println!();
-    say("gate of", &gate.target.canonical());
-    say("state", &format!("{} since {}: {}", gate.state, gate.since, gate.why));
+fn print(gate: &Gate) -> std::io::Result<()> {
+    let say = |name: &str, text: &str| shown::say(format_args!("  {name:<10} {}", shown::line(text)));
+    shown::say("")?;
+    say("gate of", &gate.target.canonical())?;
+    say("state", &format!("{} since {}: {}", gate.state, gate.since, gate.why))?;
     if let Some(until) = gate.until {
-        say("until", &until.to_string());
+        say("until", &until.to_string())?;
     }
-    say("case", &format!("{} (generation {}): {}", gate.case_uid, gate.generation, gate.title));
-    say("shut by", &format!("{} of {}", gate.action, gate.responder));
-    say("owner", gate.owner.as_deref().unwrap_or("nobody"));
+    say("case", &format!("{} (generation {}): {}", gate.case_uid, gate.generation, gate.title))?;
+    say("shut by", &format!("{} of {}", gate.action, gate.responder))?;
+    say("owner", gate.owner.as_deref().unwrap_or("nobody"))?;
     if let Some(who) = &gate.waits_for {
-        say("waits for", who);
+        say("waits for", who)?;
     }
     if let Some(step) = &gate.next_step {
-        say("next step", step);
+        say("next step", step)?;
     }
     if let Some(due) = gate.due {
-        say("due", &due.to_string());
+        say("due", &due.to_string())?;
     }
-    gate.evidence.iter().for_each(|link| say("evidence", link));
-    say("away", &format!("{}: {}", gate.when_away, gate.meanwhile));
+    gate.evidence.iter().try_for_each(|link| say("evidence", link))?;
+    say("away", &format!("{}: {}", gate.when_away, gate.meanwhile))
 }

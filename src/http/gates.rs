@@ -42,7 +42,7 @@ pub async fn ask(
     let coverage = if missing.is_empty() { Coverage::All } else { Coverage::Part };
     let verdict = GateQuestion::verdict(gates.values(), coverage);
     let mut told: Vec<&Gate> = gates.values().collect();
-    told.sort_by(|a, b| (a.state, a.since, a.case_uid).cmp(&(b.state, b.since, b.case_uid)));
+    told.sort_by_key(|gate| (gate.state, gate.since, gate.case_uid));
     let found = told.len();
     told.truncate(GATES);
     let status = match (expected.is_empty(), verdict) {

@@ -13,8 +13,14 @@ fn metrics(site: &Site) -> String {
 
 /// Series of cases, sources and commands that are not zero.
 fn counted(text: &str) -> Vec<&str> {
-    let of =
-        ["shutter_case", "shutter_source", "shutter_command", "shutter_detections", "shutter_stage", "shutter_sla_total"];
+    let of = [
+        "shutter_case",
+        "shutter_source",
+        "shutter_command",
+        "shutter_detections",
+        "shutter_stage",
+        "shutter_sla_total",
+    ];
     let lines = text.lines().filter(|line| of.iter().any(|name| line.starts_with(name)));
     lines.filter(|line| !line.ends_with(" 0")).collect()
 }

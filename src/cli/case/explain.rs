@@ -86,10 +86,10 @@ fn differently(args: &Args, site: &Site, receipts: &[Receipt], wanted: CasePath)
     };
     let stamp = rules.stamp();
     if stamp != argument.rules {
-        eprintln!(
+        shown::remark(format_args!(
             "policy {} with catalog {} isn't what decided ({} with {}); this is what it would have said",
             stamp.policy, stamp.catalog, argument.rules.policy, argument.rules.catalog
-        );
+        ));
     }
     let answer = super::why_not(&rules, &argument, wanted);
     match args.one.at.format {

@@ -9,8 +9,11 @@ use crate::time::WallTime;
 
 type Sample = (Vec<u8>, Vec<Header>);
 
+/// From what it is about, the drill's id, and the time.
+type Make = fn(&str, &str, &str) -> Value;
+
 /// What there is: format, class, how it is made.
-const SAMPLES: &[(&str, Class, fn(&str, &str, &str) -> Value)] = &[
+const SAMPLES: &[(&str, Class, Make)] = &[
     ("github", Class::Secret, github_secret),
     ("sarif", Class::Secret, sarif_secret),
     ("trivy", Class::Vulnerability, trivy_package),

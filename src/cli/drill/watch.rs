@@ -106,26 +106,30 @@ fn print(route: &Route, format: Format) -> anyhow::Result<ExitCode> {
     match format {
         Format::Json => shown::json(route)?,
         Format::Text => {
-            println!("{}, ends by itself at {}", route.drill, route.ends_at);
+            shown::say(format_args!("{}, ends by itself at {}", route.drill, route.ends_at))?;
             let station = |name: &str, at: Option<WallTime>| match at {
-                Some(at) => println!("  {name:<13} {at}  after {}", at.since(route.sent_at)),
-                None => println!("  {name:<13} not yet"),
+                Some(at) => shown::say(format_args!("  {name:<13} {at}  after {}", at.since(route.sent_at))),
+                None => shown::say(format_args!("  {name:<13} not yet")),
             };
-            station("sent", Some(route.sent_at));
+            station("sent", Some(route.sent_at))?;
             for view in &route.cases {
-                println!("case {}: {}", view.uid, shown::line(&view.title));
-                println!("  owner         {}", view.owner.as_ref().map_or("nobody", |owner| owner.id.as_str()));
-                station("received", Some(view.opened_at));
-                station("routed", routed(view));
-                station("acknowledged", acknowledged(view));
+                shown::say(format_args!("case {}: {}", view.uid, shown::line(&view.title)))?;
+                let owner = view.owner.as_ref().map_or("nobody", |owner| owner.id.as_str());
+                shown::say(format_args!("  owner         {}", shown::line(owner)))?;
+                station("received", Some(view.opened_at))?;
+                station("routed", routed(view))?;
+                station("acknowledged", acknowledged(view))?;
                 for c in &view.commands {
-                    println!("  {:<13} {} → {}: {}", c.kind, c.action, c.responder, c.state);
+                    shown::say(format_args!("  {:<13} {} → {}: {}", c.kind, c.action, c.responder, c.state))?;
                 }
                 if let Some(b) = &view.bottleneck {
-                    println!("  waits for     {} {}: {}", b.kind, shown::line(&b.who), shown::line(&b.next_step));
+                    let (who, next) = (shown::line(&b.who), shown::line(&b.next_step));
+                    shown::say(format_args!("  waits for     {} {who}: {next}", b.kind))?;
                 }
             }
-            route.missing.iter().for_each(|what| println!("missing: {}", shown::line(what)));
+            for what in &route.missing {
+                shown::say(format_args!("missing: {}", shown::line(what)))?;
+            }
         }
     }
     Ok(ExitCode::from(if route.missing.is_empty() { exit::OK } else { exit::FOUND }))
