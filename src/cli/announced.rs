@@ -79,17 +79,19 @@ pub(super) fn from_disk(policy: &Path, catalog: Option<&Path>) -> anyhow::Result
     let colour = if std::io::stderr().is_terminal() { Colour::Always } else { Colour::Never };
     let read = |path: &Path| files::read(path).map_err(|error| exit::usage(error.to_string()));
     let compiled = compile(read(policy)?);
-    let Some(policy) = compiled.policy else {
-        return Err(exit::usage(format!("{}\nthe policy can't be used", compiled.report.render(colour))));
+    let Some(compiled_policy) = compiled.policy else {
+        let report = files::named(compiled.report, policy);
+        return Err(exit::usage(format!("{}\nthe policy can't be used", report.render(colour))));
     };
     let catalog = match catalog {
         None => Catalog::default(),
         Some(path) => match Catalog::compiled(read(path)?) {
             (Some(catalog), _) => catalog,
             (None, report) => {
+                let report = files::named(report, path);
                 return Err(exit::usage(format!("{}\nthe catalog can't be used", report.render(colour))));
             }
         },
     };
-    Ok(Rules { policy: Arc::new(policy), catalog: Arc::new(catalog) })
+    Ok(Rules { policy: Arc::new(compiled_policy), catalog: Arc::new(catalog) })
 }

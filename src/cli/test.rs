@@ -119,7 +119,7 @@ fn colour() -> Colour {
 
 fn policy(path: &Path) -> anyhow::Result<Policy> {
     let compiled = compile(files::read(path).map_err(|error| exit::usage(error.to_string()))?);
-    let report = compiled.report;
+    let report = files::named(compiled.report, path);
     compiled.policy.ok_or_else(|| exit::usage(format!("{}\nthe policy can't be used", report.render(colour()))))
 }
 
