@@ -54,6 +54,14 @@ pub const CHILDREN: usize = 200;
 pub const STORM_OPENINGS: u32 = 5_000;
 /// Reopenings of a case that are remembered; a policy may call at most this many flapping.
 pub const REOPENINGS: usize = 1_000;
+/// Longest exception in days: somebody looks again once a year at least. It can be renewed.
+pub const EXCEPTION_DAYS: i64 = 366;
+/// Exceptions granted beyond one case, and revocations of such, that are known: every decision may look at all of them.
+pub const GRANTS: usize = 2_000;
+/// Renewals of one exception that are kept; beyond it the oldest make room.
+pub const RENEWALS: usize = 32;
+/// Times in one generation for which clocks stood still that are kept for its figures; beyond it the oldest make room.
+pub const PAUSES: usize = 32;
 /// Longest reason or comment in feedback.
 pub const REASON_BYTES: usize = 2_048;
 /// Largest feedback that is read: with every field at its own bound it stays below.

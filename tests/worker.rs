@@ -9,6 +9,7 @@ mod registry_server;
 mod worker {
     mod barrier;
     mod ends;
+    mod exceptions;
     mod faults;
     mod gates;
     mod rig;

@@ -76,7 +76,9 @@ impl Case {
     fn was_told(&self, person: &SmolStr, step: &Step<'_>) -> Result<(), Refusal> {
         let owner = self.owner.iter();
         let owner = owner.flat_map(|o| std::iter::once(&o.id).chain(&o.backup).chain(&o.manager).chain(&o.approver));
-        let asked = self.approval.iter().chain(&self.granted).flat_map(|a| a.asked.iter().chain(&a.told));
+        let exception = self.exception.asked.iter().map(|asked| &asked.approval);
+        let asked =
+            self.approval.iter().chain(&self.granted).chain(exception).flat_map(|a| a.asked.iter().chain(&a.told));
         let escalated = self.escalation.iter();
         let escalated = escalated.flat_map(|e| e.steps.iter().take(usize::try_from(e.next).unwrap_or(usize::MAX)));
         let mut told: Vec<&SmolStr> = owner

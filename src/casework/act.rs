@@ -54,10 +54,12 @@ impl Case {
             }
             CasePath::Approve => self.ask_approval(&decision, step),
             CasePath::Enforce => self.enforce(&decision, step),
+            CasePath::Exception => self.except(&decision, step),
         }
         // While budgets are asked nothing has been decided: what goes beside it goes when they have answered, within a
         // minute, and says then how it was decided.
-        if self.path != CasePath::Observe && self.phase != Phase::AwaitingBudget && self.acts_itself() {
+        let decided = !matches!(self.path, CasePath::Observe | CasePath::Exception);
+        if decided && self.phase != Phase::AwaitingBudget && self.acts_itself() {
             for action in &decision.also {
                 self.send_also(action, step);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
-use super::asking::Circle;
+use super::asking::{Ask, Circle};
 use super::chosen::chosen;
 use super::command::Order;
 use super::decide::{Decision, most_allowed};
@@ -18,8 +18,8 @@ use crate::facts::Facts;
 use crate::finding::Attr;
 use crate::metrics::{ApprovalOutcome, Observation};
 use crate::policy::{Ceiling, Signs};
-use crate::time::{EventTime, Span};
-use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback};
+use crate::time::{EventTime, Span, WallTime};
+use crate::wire::{ActionKind, Actor, ActorKind, Purpose, SignedFeedback, Target};
 
 impl Case {
     pub(super) fn ask_approval(&mut self, decision: &Decision, step: &mut Step<'_>) {
@@ -41,29 +41,14 @@ impl Case {
         if ask.signs == Signs::Plan && plan.is_none() && !self.is_drill() {
             return self.ask_plan(chosen, step);
         }
-        let expires = step.now.plus(ask.expires);
         let signed = plan.as_ref().and_then(|plan| plan.digest.as_deref());
         let approval = Approval {
-            rule: ask.rule.clone(),
             digest: signed.map_or_else(|| chosen.digest.clone(), |plan| Plan::signed_digest(&chosen.digest, plan)),
             chosen: chosen.digest.clone(),
             plan,
-            action: chosen.action.clone(),
-            target: chosen.target.clone(),
-            asked: ask.asked.clone(),
-            told: ask.told.clone(),
-            need: ask.need.max(1),
-            given: Vec::new(),
-            asked_at: step.now,
-            remind_at: ask.remind.map(|every| step.now.plus(every)).filter(|at| *at < expires),
-            remind_every_ms: ask.remind.map_or(0, Span::as_millis),
-            expires,
-            term_ms: ask.expires.as_millis(),
-            if_silent: ask.if_silent.clone(),
-            keep_if_rejected: ask.keep_if_rejected,
-            command_id: String::new(),
             playbook: decision.playbook.clone(),
             grounds: decision.grounds.clone(),
+            ..begun(ask, chosen.action.clone(), chosen.target.clone(), step.now)
         };
         self.granted = None;
         self.send_request(approval, &question, step);
@@ -109,8 +94,11 @@ impl Case {
         findings: &Findings,
         step: &mut Step<'_>,
     ) -> Result<(), Refusal> {
-        let person = self.may_answer(said, step)?;
-        self.not_their_own(&person, findings, step)?;
+        if self.is_about_exception(said) {
+            return self.exception_approved(said, findings, step);
+        }
+        let person = may_answer(self.approval.as_ref(), self.phase, said, step)?;
+        self.not_their_own(&person, self.approval.as_ref().map(|a| a.action.as_str()), findings, step)?;
         let approval = self.approval.as_mut().ok_or(Refusal::NotWaiting("not awaiting approval"))?;
         if approval.given.contains(&person) {
             return Err(Refusal::Double(person));
@@ -146,7 +134,10 @@ impl Case {
     }
 
     pub(super) fn rejected(&mut self, said: &SignedFeedback, step: &mut Step<'_>) -> Result<(), Refusal> {
-        let person = self.may_answer(said, step)?;
+        if self.is_about_exception(said) {
+            return self.exception_rejected(said, step);
+        }
+        let person = may_answer(self.approval.as_ref(), self.phase, said, step)?;
         let why = said.feedback.reason.clone().ok_or(Refusal::Missing("reason"))?;
         let Some(approval) = self.approval.take() else { return Err(Refusal::NotWaiting("not awaiting approval")) };
         self.close_request(&approval, step);
@@ -164,38 +155,18 @@ impl Case {
         Ok(())
     }
 
-    /// Who answers, if that person may: asked, in time, on the right digest, and not the one whose doing it is.
-    fn may_answer(&self, said: &SignedFeedback, step: &Step<'_>) -> Result<SmolStr, Refusal> {
-        let Actor { id, kind } = said.actor.clone();
-        let verdict = said.feedback.kind.as_str();
-        if kind != ActorKind::Person {
-            return Err(Refusal::NotAllowed { id, kind, verdict, needed: "a person who was asked" });
-        }
-        let approval = self.approval.as_ref().ok_or(Refusal::NotWaiting(self.phase.as_str()))?;
-        if said.received_at > approval.expires {
-            return Err(Refusal::Expired(approval.expires));
-        }
-        let digest = said.feedback.digest.clone().ok_or(Refusal::Missing("digest"))?;
-        if digest != approval.digest {
-            return Err(Refusal::WrongDigest { said: digest, asked: approval.digest.clone() });
-        }
-        let catalog = &step.rules.catalog;
-        // One person's many accounts are one person.
-        let Some(person) = catalog.person(&id).map(|p| p.id.clone()) else {
-            return Err(Refusal::NotAsked(id, approval.asked.join(", ")));
-        };
-        if !approval.asked.iter().any(|asked| catalog.is_member(&person, asked)) {
-            return Err(Refusal::NotAsked(person, approval.asked.join(", ")));
-        }
-        Ok(person)
-    }
-
     /// Nobody approves what is about their own doing, in whichever finding of the case, or what they carry out.
-    fn not_their_own(&self, person: &SmolStr, findings: &Findings, step: &Step<'_>) -> Result<(), Refusal> {
+    pub(super) fn not_their_own(
+        &self,
+        person: &SmolStr,
+        action: Option<&str>,
+        findings: &Findings,
+        step: &Step<'_>,
+    ) -> Result<(), Refusal> {
         let catalog = &step.rules.catalog;
         let said = findings.values().filter_map(|state| state.finding.as_ref()).chain([&self.lead]);
         let mut actors = said.filter_map(|finding| finding.attributes.get(Attr::ActorId));
-        let action = self.approval.as_ref().and_then(|approval| step.rules.policy.action(&approval.action));
+        let action = action.and_then(|action| step.rules.policy.action(action));
         let carries_out = action.is_some_and(|action| catalog.is_member(person, &action.by));
         if carries_out || actors.any(|actor| catalog.person(actor).is_some_and(|p| p.id == *person)) {
             return Err(Refusal::SelfApproved(person.clone()));
@@ -204,7 +175,7 @@ impl Case {
     }
 
     /// The request is answered; its command expects no other answer.
-    fn close_request(&mut self, approval: &Approval, step: &mut Step<'_>) {
+    pub(super) fn close_request(&mut self, approval: &Approval, step: &mut Step<'_>) {
         if let Some(command) = self.commands.iter_mut().find(|c| c.command_id == approval.command_id) {
             command.state = super::state::CommandState::Executed;
             command.answer_by = None;
@@ -215,12 +186,7 @@ impl Case {
     /// Reminds those who were asked; who has gone meanwhile is asked no more, and whoever stands in is.
     pub(super) fn remind_approvers(&mut self, step: &mut Step<'_>) {
         let Some(approval) = self.approval.as_mut() else { return };
-        let every = Span::millis(approval.remind_every_ms.max(1));
-        let mut next = approval.remind_at.unwrap_or(step.now);
-        while next <= step.now {
-            next = next.plus(every);
-        }
-        approval.remind_at = Some(next).filter(|at| *at < approval.expires);
+        approval.reminded(step.now);
         if self.ask_who_is_there(step) {
             return;
         }
@@ -264,16 +230,10 @@ impl Case {
                 let backup = circle.told.join(", ");
                 step.tell(self, format!("nobody answered; {backup} is asked"));
                 let silent = format!("{} said nothing; {backup} is asked", approval.whom().join(", "));
-                let away = circle.instead.into_iter().map(|text| reason("away", text));
+                let away = circle.instead.iter().map(|text| reason("away", text.clone()));
                 let reasons = std::iter::once(reason("silent", silent)).chain(away).collect();
                 step.noted(self, "approval_silent", reasons);
-                let term = Span::millis(approval.term_ms);
-                (approval.asked, approval.told) = (circle.asked, circle.told);
-                approval.asked_at = step.now;
-                approval.expires = step.now.plus(term);
-                approval.remind_at = (approval.remind_every_ms > 0)
-                    .then(|| step.now.plus(Span::millis(approval.remind_every_ms)))
-                    .filter(|at| *at < approval.expires);
+                approval.asks_again(circle, step.now);
                 self.send_request(approval, "nobody else answered; may it be done?", step);
             }
             _ => {
@@ -298,4 +258,83 @@ impl Case {
             self.withdraw(|c| c.command_id == approval.command_id, why, step);
         }
     }
+}
+
+/// A question that begins now; its digest and its grounds are the caller's.
+pub(super) fn begun(ask: &Ask, action: SmolStr, target: Target, now: WallTime) -> Approval {
+    let expires = now.plus(ask.expires);
+    Approval {
+        rule: ask.rule.clone(),
+        digest: String::new(),
+        chosen: String::new(),
+        plan: None,
+        action,
+        target,
+        asked: ask.asked.clone(),
+        told: ask.told.clone(),
+        need: ask.need.max(1),
+        given: Vec::new(),
+        asked_at: now,
+        remind_at: ask.remind.map(|every| now.plus(every)).filter(|at| *at < expires),
+        remind_every_ms: ask.remind.map_or(0, Span::as_millis),
+        expires,
+        term_ms: ask.expires.as_millis(),
+        if_silent: ask.if_silent.clone(),
+        keep_if_rejected: ask.keep_if_rejected,
+        command_id: String::new(),
+        playbook: SmolStr::default(),
+        grounds: Vec::new(),
+    }
+}
+
+impl Approval {
+    /// They were reminded; sets the next time, if there is one before the end.
+    pub(super) fn reminded(&mut self, now: WallTime) {
+        let every = Span::millis(self.remind_every_ms.max(1));
+        let mut next = self.remind_at.unwrap_or(now);
+        while next <= now {
+            next = next.plus(every);
+        }
+        self.remind_at = Some(next).filter(|at| *at < self.expires);
+    }
+
+    /// Others are asked, on the same terms.
+    pub(super) fn asks_again(&mut self, circle: Circle, now: WallTime) {
+        (self.asked, self.told) = (circle.asked, circle.told);
+        self.asked_at = now;
+        self.expires = now.plus(Span::millis(self.term_ms));
+        let every = Span::millis(self.remind_every_ms);
+        self.remind_at = (self.remind_every_ms > 0).then(|| now.plus(every)).filter(|at| *at < self.expires);
+    }
+}
+
+/// Who answers, if that person may: asked, in time, on the right digest, and not the one whose doing it is.
+pub(super) fn may_answer(
+    approval: Option<&Approval>,
+    phase: Phase,
+    said: &SignedFeedback,
+    step: &Step<'_>,
+) -> Result<SmolStr, Refusal> {
+    let Actor { id, kind } = said.actor.clone();
+    let verdict = said.feedback.kind.as_str();
+    if kind != ActorKind::Person {
+        return Err(Refusal::NotAllowed { id, kind, verdict, needed: "a person who was asked" });
+    }
+    let approval = approval.ok_or(Refusal::NotWaiting(phase.as_str()))?;
+    if said.received_at > approval.expires {
+        return Err(Refusal::Expired(approval.expires));
+    }
+    let digest = said.feedback.digest.clone().ok_or(Refusal::Missing("digest"))?;
+    if digest != approval.digest {
+        return Err(Refusal::WrongDigest { said: digest, asked: approval.digest.clone() });
+    }
+    let catalog = &step.rules.catalog;
+    // One person's many accounts are one person.
+    let Some(person) = catalog.person(&id).map(|p| p.id.clone()) else {
+        return Err(Refusal::NotAsked(id, approval.asked.join(", ")));
+    };
+    if !approval.asked.iter().any(|asked| catalog.is_member(&person, asked)) {
+        return Err(Refusal::NotAsked(person, approval.asked.join(", ")));
+    }
+    Ok(person)
 }

@@ -87,6 +87,9 @@ pub(super) fn finding(store: &mut Store, uid: &CaseUid, said: &FindingEvent, ste
             case.reopen(&why, seen.max(observed(said)), step);
         }
         Phase::ClosedVerified | Phase::ClosedReleased => {}
+        Phase::ClosedAccepted | Phase::ClosedFalsePositive => {
+            case.seen_while_accepted(said.finding.status, findings, step);
+        }
         Phase::AwaitingVerification if wakes && said.finding.status == Status::Open => {
             let why = format!("{} saw it after the fix", said.finding.source);
             case.still_there(&why, step);
@@ -153,12 +156,13 @@ fn consider(case: &mut Case, findings: &Findings, said: &FindingEvent, step: &mu
     match said.finding.status {
         Status::Dismissed | Status::Archived => {
             let what = said.finding.status;
-            step.tell(
-                case,
-                format!("{source} says {what}: a claim; whoever accepts the risk must ask for an exception"),
-            );
             let text = format!("{source} says {what}, which closes nothing");
             step.noted(case, "claim", vec![reason("claim", text)]);
+            if what == Status::Dismissed {
+                case.propose_exception(&format!("{source} says {what}"), step);
+            } else {
+                step.tell(case, format!("{source} says {what}: a claim, which closes nothing"));
+            }
         }
         Status::Fixed | Status::Gone => match case.vendor_evidence(findings, step) {
             Some(Ok(evidence)) => case.close(&evidence, step),

@@ -69,7 +69,13 @@ impl Case {
         let withheld = || self.withheld.clone();
         let operator = SmolStr::new_static("operator");
         Some(match self.phase {
-            Phase::ClosedVerified | Phase::ClosedDrill | Phase::ClosedReleased | Phase::Stub => return None,
+            Phase::ClosedVerified
+            | Phase::ClosedAccepted
+            | Phase::ClosedFalsePositive
+            | Phase::ClosedDrill
+            | Phase::ClosedReleased
+            | Phase::Stub => return None,
+            Phase::Excepted => self.excepted_until(),
             Phase::Observing => (
                 BottleneckKind::Operator,
                 operator,

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use super::asking::{self, Ask};
 use super::chosen::{Chosen, chosen};
 use super::contained::{Containing, containing};
+use super::exception::{self, InForce};
 use super::state::{BudgetAsk, CasePath};
 use crate::facts::{Context, Facts, Field, Value};
 use crate::finding::{Finding, SHUTTER};
@@ -70,6 +71,9 @@ pub struct Argument {
     pub under: Option<Under>,
     /// An earlier try of the same generation failed, with its reason: a person takes over.
     pub failed_before: Option<SmolStr>,
+    /// Exceptions of the case that are in force; those of the policy are found by its rules.
+    #[serde(default)]
+    pub exceptions: Vec<InForce>,
     /// Digests of the rules.
     pub rules: RulesStamp,
 }
@@ -114,6 +118,8 @@ pub struct Decision {
     pub budgets: Vec<BudgetAsk>,
     /// The case is backlog.
     pub standing: bool,
+    /// For path exception: what holds the case back.
+    pub held: Option<InForce>,
     /// For a person: what holds while the action is withheld.
     pub withheld: Option<String>,
     /// Codes of the reasons that made it more careful than the playbook, in their order.
@@ -178,13 +184,18 @@ pub fn decide(rules: &Rules, argument: &Argument) -> Decision {
     let budgets = weighing.guards(policy, &own, chosen.as_ref(), argument, &argument.budget, &facts);
     weighing.ceilings(policy, argument.ceiling, argument.now, &facts);
     let standing = weighing.backlog(argument);
+    let held = weighing.exceptions(rules, argument, &facts);
     // Last: whoever was demoted to approve by any of the above must have somebody to ask.
     let ask = weighing.ask(rules, playbook, owner.as_ref(), argument.now);
-    let contain = containing(policy, playbook, argument, &facts, owner.as_ref());
+    let mut contain = containing(policy, playbook, argument, &facts, owner.as_ref());
+    if let (Some(held), Containing::Wanted(_)) = (&held, &contain) {
+        contain = Containing::Withheld(format!("an exception holds the case, {}", held.told()));
+    }
     let reason = contain.reason().map(|(code, text)| Reason { code: SmolStr::new_static(code), text });
     let mut decision = weighing.finish(policy, playbook, risk, owner, contain, chosen, ask, budgets, standing);
     decision.reasons.extend(reason);
     decision.turns_at = policy.next_turn(&facts, argument.now);
+    decision.held = held;
     if let Some(by) = raised {
         decision.playbook = by.name.clone();
         decision.raise.clone_from(&by.then.action);
@@ -206,9 +217,10 @@ pub(super) struct Weighing {
 const fn boldness(path: CasePath) -> u8 {
     match path {
         CasePath::Observe => 0,
-        CasePath::Ticket | CasePath::Incident => 1,
-        CasePath::Approve => 2,
-        CasePath::Enforce => 3,
+        CasePath::Exception => 1,
+        CasePath::Ticket | CasePath::Incident => 2,
+        CasePath::Approve => 3,
+        CasePath::Enforce => 4,
     }
 }
 
@@ -386,6 +398,21 @@ impl Weighing {
         ask.map_err(|nobody| self.at_most(CasePath::Ticket, "no_approver", nobody)).ok()
     }
 
+    /// What somebody entitled holds back, or has closed.
+    fn exceptions(&mut self, rules: &Rules, argument: &Argument, facts: &Facts<'_>) -> Option<InForce> {
+        let all = exception::all_standing(rules, &argument.exceptions, facts, argument.now);
+        for standing in &all {
+            self.matched("exception", &standing.id);
+        }
+        let held = exception::first(&all)?.clone();
+        if held.kind.closes() && self.path == CasePath::Observe {
+            self.path = CasePath::Exception;
+            self.reason("exception", format!("closed by an exception: {}", held.told()));
+        }
+        self.at_most(CasePath::Exception, "exception", format!("skipped for an exception, {}", held.told()));
+        (self.path == CasePath::Exception).then_some(held)
+    }
+
     /// The lowest of policy, run configuration and protection wins over everything.
     pub fn ceilings(&mut self, policy: &Policy, run: Ceiling, now: WallTime, facts: &Facts<'_>) {
         let policy_most = most_under(policy.ceiling);
@@ -451,6 +478,7 @@ impl Weighing {
             budgets: if self.path == CasePath::Enforce { budgets } else { Vec::new() },
             turns_at: None,
             standing,
+            held: None,
             withheld,
             grounds: self.grounds,
             matched: self.matched,

@@ -13,7 +13,7 @@ use super::state::{Case, Phase};
 use super::step::{Outbox, Step, reason};
 use crate::ids::CaseUid;
 use crate::time::{Span, WallTime};
-use crate::wire::{ActionKind, ActorKind, SignedFeedback};
+use crate::wire::{ActionKind, ActorKind, ExceptionEnd, SignedFeedback};
 
 /// How long a drill that is over can still be looked at.
 const REMEMBERED: Span = Span::hours(1);
@@ -100,6 +100,7 @@ impl Case {
 
     /// Everything that it opened is closed.
     pub(super) fn end_drill(&mut self, why: &str, step: &mut Step<'_>) {
+        self.end_exceptions(ExceptionEnd::Closed, "shutter", why, step);
         self.end_verification(why, step);
         self.drop_approval(why, step);
         self.granted = None;

@@ -85,13 +85,16 @@ impl Case {
 
     /// When the next step is due.
     pub(super) fn next_escalation(&self) -> Option<WallTime> {
-        let escalation = self.escalation.as_ref()?;
+        let escalation = self.escalation.as_ref().filter(|_| !self.escalation_waits())?;
         let next = escalation.steps.get(usize::try_from(escalation.next).ok()?)?;
         Some(escalation.started_at.plus(Span::millis(next.after_ms)))
     }
 
     /// Takes the highest step that is due; the ones it skips are in the receipt.
     pub(super) fn escalate(&mut self, step: &mut Step<'_>) {
+        if self.escalation_waits() {
+            return;
+        }
         let Some(escalation) = self.escalation.as_mut() else { return };
         let elapsed = step.now.since(escalation.started_at).as_millis();
         let from = usize::try_from(escalation.next).unwrap_or(usize::MAX);

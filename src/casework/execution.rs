@@ -20,7 +20,7 @@ pub(super) fn by_hand(command: &Command, stuck: bool, said: &SignedFeedback) -> 
         Purpose::Contain => {
             stuck && said.feedback.kind == FeedbackKind::Cancelled && said.actor.kind == ActorKind::Person
         }
-        Purpose::Act | Purpose::Plan => false,
+        Purpose::Act | Purpose::Plan | Purpose::Meanwhile => false,
     }
 }
 
@@ -67,6 +67,9 @@ impl Case {
             return Ok(());
         }
         match (kind, state) {
+            (ActionKind::Enforce, CommandState::Executed) if self.is_taken_back_meanwhile(&action, step) => {
+                self.done_after_all(&id, step);
+            }
             (ActionKind::Enforce, CommandState::Executed) => {
                 // Not before it was asked for: a clock that is behind must not let older evidence in.
                 let at = said.feedback.at.min(said.received_at).max(command.sent_at);
@@ -118,6 +121,7 @@ impl Case {
             Purpose::Undo => self.undo_ended(command, detail, step),
             Purpose::Contain => self.containment_answered(command, last_observed, detail, step),
             Purpose::Plan => self.no_plan(command, detail, step),
+            Purpose::Meanwhile => self.meanwhile_answered(command, detail, step),
         }
         true
     }
@@ -208,6 +212,7 @@ impl Case {
             return;
         }
         match kind {
+            ActionKind::Enforce if self.is_taken_back_meanwhile(&action, step) => self.done_after_all(command_id, step),
             // The end of a case stands; what a withdrawn command did, a newer observation will show. A gate is
             // opened again, in case it was shut.
             ActionKind::Enforce if !self.phase.is_open() => self.take_back_standing("the case is closed", step),
@@ -237,6 +242,9 @@ impl Case {
         self.escalation = None;
         self.acknowledged_until = None;
         step.noted(self, "try_failed", vec![reason("try_failed", summary)]);
+        if self.back_to_exception(step) {
+            return;
+        }
         self.open_ticket(Some(summary), step);
         self.start_escalation(cause, step);
         self.clocks_run_on(step);

@@ -59,7 +59,15 @@ impl Case {
             feedback.kind,
             FeedbackKind::Commented | FeedbackKind::Executed | FeedbackKind::Failed | FeedbackKind::Cancelled
         );
-        if !self.phase.is_open() && !reopens && !harmless {
+        let excepts = self.phase.is_accepted()
+            && matches!(
+                feedback.kind,
+                FeedbackKind::ExceptionRequested
+                    | FeedbackKind::ExceptionRevoked
+                    | FeedbackKind::Approved
+                    | FeedbackKind::Rejected
+            );
+        if !self.phase.is_open() && !reopens && !harmless && !excepts {
             return Err(Refusal::NotWaiting(self.phase.as_str()));
         }
         match feedback.kind {
@@ -78,6 +86,8 @@ impl Case {
             FeedbackKind::Repaired => self.repaired(said, step),
             FeedbackKind::Verified => self.verified(said, findings, step),
             FeedbackKind::VerificationFailed => self.failed_to_verify(said, findings, step),
+            FeedbackKind::ExceptionRequested => self.exception_requested(said, step),
+            FeedbackKind::ExceptionRevoked => self.exception_revoked(said, findings, step),
             FeedbackKind::DrillEnded => self.drill_ended(said, step),
             FeedbackKind::Commented => {
                 let text = feedback.reason.clone().ok_or(Refusal::Missing("reason"))?;

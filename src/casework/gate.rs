@@ -57,14 +57,22 @@ impl GateHold {
 impl Case {
     /// Whether the gate of a command of this case is open, and why. The one place that decides it.
     ///
-    /// Whatever takes the command back, an exception's action among it, marks it as taken back; while that is only for
-    /// a while, its end belongs here.
+    /// Whatever takes the command back, an exception's action among it, marks it as taken back.
     pub(super) fn gate_is_open(&self, command: &Command) -> Option<Opened> {
         let open = |why: String| Some(Opened { why, until: None });
+        if let Some((action, held)) = self.opened_meanwhile(command) {
+            let why = format!("{action} while an exception holds, {}", held.told());
+            return Some(Opened { why, until: Some(held.until) });
+        }
         match (self.phase, command.state) {
             (Phase::ClosedVerified, _) => {
                 let by = self.verified_by.as_ref().map(|by| format!(" by {}", by.id)).unwrap_or_default();
                 open(format!("the case is closed, verified{by}"))
+            }
+            (phase, _) if phase.is_accepted() => {
+                let hold = self.exception.hold.as_ref().map(|hold| &hold.by);
+                let why = hold.map(|held| format!(", {}", held.told())).unwrap_or_default();
+                Some(Opened { why: format!("the case is {phase}{why}"), until: hold.map(|held| held.until) })
             }
             (phase, _) if !phase.is_open() => open(format!("the case is {phase}")),
             (_, CommandState::Cancelled) => open(format!("{} was withdrawn before it was done", command.action)),

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::command::Order;
 use super::decide::{Argument, BudgetAnswer, DEFAULT, Decision, decide};
+use super::exception::{Exceptions, PausedFor};
 use super::leave::Leave;
 use super::state::{BudgetAsk, Case, CasePath, Command, CommandState, Phase, VerifyTerms};
 use super::step::{Enforcement, Step, reason};
@@ -17,7 +18,7 @@ use crate::limits;
 use crate::metrics::{ApprovalOutcome, Closing, Observation, Opening, Resolution, SlaTarget};
 use crate::policy::Ceiling;
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{ActionKind, Deadlines, Purpose, RulesStamp};
+use crate::wire::{ActionKind, Deadlines, ExceptionEnd, Purpose, RulesStamp};
 
 impl Case {
     /// A case that nothing has been decided about.
@@ -94,6 +95,7 @@ impl Case {
             drill: None,
             receipts: 0,
             sequence: 0,
+            exception: Exceptions::default(),
             overflow: 0,
             timeline: Vec::new(),
         }
@@ -110,19 +112,7 @@ impl Case {
         let reopen = step.rules.policy.reopen;
         self.count_reopening(step);
         self.count_recurrence(step);
-        self.generation = Generation(self.generation.0.saturating_add(1));
-        step.tell(self, format!("reopened, generation {}: {why}", self.generation));
-        let generation = self.generation;
-        let standing = |c: &Command| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing);
-        let keeps = self.containment.is_some();
-        self.commands.retain(|c| {
-            c.is_out() && c.kind == ActionKind::Enforce && c.purpose != Purpose::Plan
-                || c.purpose == Purpose::Contain && keeps
-                // A gate that couldn't be opened at closing.
-                || matches!(c.state, CommandState::Executed | CommandState::Unknown) && standing(c)
-                || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
-                || c.generation == generation
-        });
+        self.next_generation(why, step);
         let flapping = self.reopenings.len() >= usize::try_from(reopen.flapping_count.max(1)).unwrap_or(usize::MAX);
         if !flapping {
             self.begin_generation(last_observed, Opening::Recurred, step);
@@ -142,6 +132,22 @@ impl Case {
         self.review_problem(step);
     }
 
+    pub(super) fn next_generation(&mut self, why: &str, step: &mut Step<'_>) {
+        self.generation = Generation(self.generation.0.saturating_add(1));
+        step.tell(self, format!("reopened, generation {}: {why}", self.generation));
+        let generation = self.generation;
+        let standing = |c: &Command| step.rules.policy.action(&c.action).is_some_and(|rule| rule.standing);
+        let keeps = self.containment.is_some();
+        self.commands.retain(|c| {
+            c.is_out() && c.kind == ActionKind::Enforce && c.purpose != Purpose::Plan
+                || c.purpose == Purpose::Contain && keeps
+                // A gate that couldn't be opened at closing.
+                || matches!(c.state, CommandState::Executed | CommandState::Unknown) && standing(c)
+                || matches!(c.kind, ActionKind::Ticket | ActionKind::Incident)
+                || c.generation == generation
+        });
+    }
+
     pub(super) fn count_reopening(&mut self, step: &Step<'_>) {
         let since = step.now.minus(step.rules.policy.reopen.flapping_within);
         self.reopenings.retain(|at| *at > since);
@@ -151,7 +157,7 @@ impl Case {
         self.reopenings.push(step.now);
     }
 
-    fn begin_generation(&mut self, last_observed: EventTime, opening: Opening, step: &mut Step<'_>) {
+    pub(super) fn begin_generation(&mut self, last_observed: EventTime, opening: Opening, step: &mut Step<'_>) {
         self.reset();
         self.opened_at = step.now;
         let decision = self.decide(last_observed, BudgetAnswer::NotAsked, step);
@@ -198,6 +204,9 @@ impl Case {
         self.standing = false;
         self.incident = None;
         self.human_touches = 0;
+        self.exception.paused = PausedFor::default();
+        self.exception.paused_ms = 0;
+        self.exception.stood.clear();
     }
 
     /// It was there earlier than we knew. Targets that are past by that are backfill: noted, not escalated.
@@ -225,6 +234,7 @@ impl Case {
             contain_budget: BudgetAnswer::NotAsked,
             under: self.under(),
             failed_before: self.failed_before.clone(),
+            exceptions: self.own_exceptions(step),
             rules: step.rules.stamp(),
         }
     }
@@ -242,6 +252,8 @@ impl Case {
         self.ceiling = step.site.ceiling;
         self.risk = decision.risk.clone();
         self.turns_at = decision.turns_at;
+        // First: what stood still until now is due later by that.
+        self.review_hold(decision, step);
         // Of a case that opens just now they are set anew.
         let past = if self.bottleneck.is_some() { self.tighten_clocks(step) } else { Vec::new() };
         self.take_owner(decision.owner.as_ref(), step);
@@ -264,9 +276,10 @@ impl Case {
             self.standing = decision.standing;
             self.withheld.clone_from(&decision.withheld);
         }
-        if self.keeps_its_course(&decision, step) {
+        if self.follows_exception(&decision, why, step) || self.keeps_its_course(&decision, step) {
             self.stage_assigned(step);
             self.ask_who_is_there(step);
+            self.ask_again_for_exception(step);
             self.review_containment(&decision, step);
             return;
         }
@@ -336,7 +349,14 @@ impl Case {
                 (decision.path == CasePath::Enforce || decision.path == CasePath::Approve && decision.path == self.path)
                     && out.map(|c| &c.digest) == digest
             }
-            Phase::Held | Phase::ClosedVerified | Phase::ClosedDrill | Phase::ClosedReleased | Phase::Stub => true,
+            Phase::Excepted => false,
+            Phase::Held
+            | Phase::ClosedVerified
+            | Phase::ClosedAccepted
+            | Phase::ClosedFalsePositive
+            | Phase::ClosedDrill
+            | Phase::ClosedReleased
+            | Phase::Stub => true,
         }
     }
 
@@ -347,6 +367,9 @@ impl Case {
         refused: Option<BudgetAnswer>,
         step: &mut Step<'_>,
     ) {
+        if self.phase == Phase::Excepted {
+            return self.meanwhile_budgets(refused, step);
+        }
         let granted = self.budget.as_ref().map(|b| b.digest.clone()).unwrap_or_default();
         let answer = match refused {
             Some(refused) => refused,
@@ -371,6 +394,7 @@ impl Case {
             Phase::ClosedVerified.as_str(),
             vec![reason("verified", format!("{} ({by})", evidence.what()))],
         );
+        self.end_exceptions(ExceptionEnd::Closed, &evidence.by().id, "the case is closed", step);
         self.end_verification("verified", step);
         self.absence = None;
         self.verified_how = Some(evidence.how());
@@ -418,6 +442,7 @@ impl Case {
     /// This case made the program stumble: nothing of it runs by itself any more.
     pub(super) fn quarantine(&mut self, step: &mut Step<'_>) {
         let text = "this case made the program stumble (a defect of ours): report it, then assign the case";
+        self.end_exceptions(ExceptionEnd::Quarantined, "shutter", "its case is quarantined", step);
         if self.approval.take().is_some() {
             step.observe(Observation::Approval { outcome: ApprovalOutcome::Withdrawn, of: self.slice() });
         }
@@ -430,7 +455,9 @@ impl Case {
         self.deadlines = Deadlines::default();
         // Nobody would miss its answer any more, and the kill switch passes a held case by.
         let waits = |c: &Command| {
-            c.enforces() || c.purpose == Purpose::Plan || matches!(c.kind, ActionKind::Approve | ActionKind::Verify)
+            c.enforces()
+                || matches!(c.purpose, Purpose::Plan | Purpose::Meanwhile)
+                || matches!(c.kind, ActionKind::Approve | ActionKind::Verify)
         };
         self.withdraw(waits, "its case is quarantined", step);
         for command in &mut self.commands {
@@ -453,6 +480,9 @@ impl Case {
             _ if self.containment.is_some() => None,
             _ if self.is_drill() => self.drill_forgotten(),
             Phase::ClosedVerified | Phase::ClosedReleased => self.closed_at.map(|at| at.plus(within)),
+            Phase::ClosedAccepted | Phase::ClosedFalsePositive if self.exception.hold.is_none() => {
+                self.closed_at.map(|at| at.plus(within))
+            }
             Phase::Stub => Some(self.opened_at.plus(within)),
             _ => None,
         }

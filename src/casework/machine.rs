@@ -8,10 +8,13 @@
 //! ```
 //! Single-threaded and pure: time is an argument, the same inputs give the same bytes.
 
+mod walk;
+
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use self::walk::Sweep;
 use super::decide::BudgetAnswer;
 use super::drill::Before;
 use super::lifecycle::last_observed;
@@ -52,16 +55,6 @@ pub struct Casework {
     pub(super) awake: Option<WallTime>,
     /// The rules before those that the open transaction announced.
     rules_before: Option<Arc<Rules>>,
-}
-
-/// A walk over all cases, at a bounded rate, after the rules or the kill switch changed.
-#[derive(Clone, Debug)]
-struct Sweep {
-    /// Those there were when it began, in order: a newer one was decided under what is in force.
-    uids: Arc<[CaseUid]>,
-    /// So many are done.
-    done: usize,
-    why: &'static str,
 }
 
 /// An event that breaks an invariant of ours: its partition must not go on as if nothing had happened.
@@ -110,6 +103,8 @@ impl Casework {
             if let Some(to) = self.store.case(&uid).and_then(Case::waiting_now) {
                 out.observations.push(Observation::Moved { from: None, to: Some(to) });
             }
+            let excepted = self.store.case(&uid).and_then(Case::excepted_now);
+            out.observations.extend(excepted.map(|kind| Observation::Excepted { from: None, to: Some(kind) }));
         }
         out.observations.extend(self.store.windows().all().map(|window| Observation::Correlation {
             name: window.name.clone(),
@@ -119,33 +114,24 @@ impl Casework {
         let stamp = self.rules.stamp();
         let on = self.enforcement == Enforcement::On;
         let behind = |case: &Case| {
+            if case.excepted_now().is_some() && case.phase.is_accepted() {
+                return case.rules != stamp || case.is_behind_grants(&self.site.grants);
+            }
             let decided_before = case.phase.is_open()
                 && case.phase != Phase::Held
-                && (case.rules != stamp || case.ceiling != self.site.ceiling);
-            decided_before || if on { case.waits_for_enforcement() } else { case.has_enforcement_out() }
+                && (case.rules != stamp
+                    || case.ceiling != self.site.ceiling
+                    || case.is_behind_grants(&self.site.grants));
+            decided_before
+                || if on {
+                    case.waits_for_enforcement() || case.meanwhile_awaits_switch()
+                } else {
+                    case.has_enforcement_out()
+                }
         };
         // A walk that a restart cut short is not remembered; what it had not reached shows that itself.
         if self.store.cases().any(behind) {
             self.begin_lasting_sweep("restarted under other rules");
-        }
-    }
-
-    fn begin_lasting_sweep(&mut self, why: &'static str) {
-        self.begin_sweep(why);
-        self.lasting = Some(why);
-    }
-
-    fn begin_sweep(&mut self, why: &'static str) {
-        let mut uids: Vec<CaseUid> = self.store.cases().filter(|c| c.phase.is_open()).map(|c| c.uid).collect();
-        uids.sort_unstable();
-        self.keep_sweep();
-        self.sweep = (!uids.is_empty()).then(|| Sweep { uids: uids.into(), done: 0, why });
-    }
-
-    /// Keeps the walk as it was before the open transaction, for `undo`.
-    fn keep_sweep(&mut self) {
-        if self.sweep_before.is_none() {
-            self.sweep_before = Some(self.sweep.clone());
         }
     }
 
@@ -398,44 +384,6 @@ impl Casework {
             case.settle(stood, &mut step);
         }
         self.set_timer(uid);
-    }
-
-    /// Goes on with a walk over all cases after a change of rules or kill switch; at most `cases` of them.
-    /// True if there is more to walk.
-    pub fn sweep(&mut self, now: WallTime, cases: usize, out: &mut Outbox) -> bool {
-        let Some(mut sweep) = self.sweep.clone() else { return false };
-        let (rules, uids) = (Arc::clone(&self.rules), Arc::clone(&sweep.uids));
-        for uid in uids.iter().skip(sweep.done).take(cases) {
-            sweep.done += 1;
-            // Of a held case nothing is decided again; one that made the program stumble must not do so twice.
-            if !self.store.case(uid).is_some_and(|c| c.phase.is_open() && c.phase != Phase::Held) {
-                continue;
-            }
-            let before = Before::of(out);
-            self.in_hand = Some(*uid);
-            #[cfg(test)]
-            super::stumbling::perhaps(super::stumbling::Place::Walk, uid);
-            let Some((case, findings)) = self.store.touch_case(uid) else { continue };
-            let (trigger, input) = ("rules".into(), sweep.why.to_owned());
-            let mut step = step(now, &rules, &self.site, self.enforcement, out, trigger, input, Actor::engine());
-            let stood = case.waiting_now();
-            case.context = rules.catalog.context(&case.lead);
-            case.review_incident(&mut step);
-            case.decide_again(last_observed(findings), sweep.why, &mut step);
-            case.settle(stood, &mut step);
-            self.finish(uid, before, out);
-            self.set_timer(uid);
-        }
-        self.in_hand = None;
-        self.keep_sweep();
-        let more = sweep.done < sweep.uids.len();
-        self.sweep = more.then_some(sweep);
-        more
-    }
-
-    /// Whether a walk is under way.
-    pub fn is_sweeping(&self) -> bool {
-        self.sweep.is_some()
     }
 
     /// The transaction is committed.

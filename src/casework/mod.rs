@@ -23,6 +23,7 @@
 //! | `acknowledgement` | who looks after it; what stops escalation |
 //! | `feedback`, `refusal` | who may say what; why not |
 //! | `sla`, `warning`, `escalation`, `timers` | deadlines, warnings before them, and who is told |
+//! | `exception/` | what is held back, or closed as accepted, until a day |
 //! | `budget`, `breaker` | shares granted exactly once; nothing more is done that fails |
 //! | `ticket`, `neutral` | texts by the policy's templates; text from outside made harmless |
 //! | `drill` | a case that touches nothing |
@@ -51,6 +52,7 @@ mod correlate;
 mod decide;
 mod drill;
 mod escalation;
+mod exception;
 mod execution;
 mod feedback;
 mod findings;
@@ -90,6 +92,7 @@ pub use asking::Ask;
 pub use contained::{Containing, Wanted};
 pub use decide::{Argument, BudgetAnswer, Decision, Under, decide};
 pub use escalation::{Escalation, EscalationStep};
+pub use exception::{Asked, Exception, Exceptions, Grants, Hold, InForce, Meanwhile, MeanwhileState, PausedFor, Stood};
 pub use gate::GateHold;
 pub use guards::guard_key;
 pub use incident::{Child, Incident, Parent, Standing};

@@ -66,6 +66,8 @@ impl Casework {
         let moved = cases.map(|from| Observation::Moved { from: Some(from), to: None });
         let windows = self.store.windows().all().map(|window| window.name.clone());
         let forgotten = windows.map(|name| Observation::Correlation { name, what: Correlated::Forgotten, count: 1 });
-        moved.chain(forgotten).collect()
+        let excepted = self.store.cases().filter_map(|case| case.excepted_now());
+        let excepted = excepted.map(|from| Observation::Excepted { from: Some(from), to: None });
+        moved.chain(excepted).chain(forgotten).collect()
     }
 }

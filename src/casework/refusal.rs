@@ -4,8 +4,8 @@ use smol_str::SmolStr;
 
 use super::state::CommandState;
 use crate::ids::Generation;
-use crate::time::WallTime;
-use crate::wire::{ActorKind, Reason};
+use crate::time::{Span, WallTime};
+use crate::wire::{ActorKind, ExceptionKind, ExceptionOrigin, Reason};
 
 /// Why feedback was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,9 +104,76 @@ pub enum Refusal {
     /// Health must be told.
     #[error("the playbook asks whether what depends on it is healthy; `healthy` was not reported")]
     HealthUnknown,
+    /// An exception of a kind that isn't allowed.
+    #[error("playbook {playbook} knows no exception {kind}; it allows {}", one_of(there))]
+    NoSuchException {
+        /// Kind.
+        kind: ExceptionKind,
+        /// Playbook of the case.
+        playbook: SmolStr,
+        /// Kinds that it allows.
+        there: Vec<ExceptionKind>,
+    },
+    /// An exception without an end.
+    #[error("`exception.until` is missing: every exception ends")]
+    NoEnd,
+    /// An exception that would be over before it began.
+    #[error("it would have ended at {0} already")]
+    OverAlready(WallTime),
+    /// An exception that lasts too long.
+    #[error("it would last until {until}; at most {at_most} are allowed, until {latest}")]
+    TooLong {
+        /// The end that is asked for.
+        until: WallTime,
+        /// The latest possible.
+        latest: WallTime,
+        /// The longest.
+        at_most: Span,
+    },
+    /// A date to look again that lies outside.
+    #[error("`exception.revisit` is {revisit}; expected a time from now to its end, {until}")]
+    RevisitOutside {
+        /// The date.
+        revisit: WallTime,
+        /// The end.
+        until: WallTime,
+    },
+    /// One is asked for already.
+    #[error("an exception ({kind}) is asked for already, and waits for its approvers until {expires}")]
+    AskedAlready {
+        /// Kind.
+        kind: ExceptionKind,
+        /// When that is over.
+        expires: WallTime,
+    },
+    /// Nothing of the kind is done under this ceiling.
+    #[error("{0}")]
+    BeyondCeiling(&'static str),
+    /// The catalog knows nobody whom the approval asks.
+    #[error("nobody of approval {0} is known; mend the catalog")]
+    NobodyToAsk(SmolStr),
+    /// No exception to take back.
+    #[error("no exception holds the case; it is {0}")]
+    NotExcepted(&'static str),
+    /// What holds the case was granted for more than it.
+    #[error("{id} comes from a {origin}, not from this case; end it there")]
+    NotOfThisCase {
+        /// The exception.
+        id: SmolStr,
+        /// Where it comes from.
+        origin: ExceptionOrigin,
+    },
+    /// The person doesn't answer for it.
+    #[error("{0} may not end this exception; one of these may: {1}")]
+    MayNotRevoke(SmolStr, String),
     /// A part is missing.
     #[error("`{0}` is missing")]
     Missing(&'static str),
+}
+
+fn one_of(kinds: &[ExceptionKind]) -> String {
+    let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 impl Refusal {
@@ -131,6 +198,17 @@ impl Refusal {
             Self::OwnerAlone(_) => "owner_alone",
             Self::NotShown { .. } => "not_shown",
             Self::HealthUnknown => "health_unknown",
+            Self::NoSuchException { .. } => "no_such_exception",
+            Self::NoEnd => "no_end",
+            Self::OverAlready(_) => "over_already",
+            Self::TooLong { .. } => "too_long",
+            Self::RevisitOutside { .. } => "revisit_outside",
+            Self::AskedAlready { .. } => "asked_already",
+            Self::BeyondCeiling(_) => "ceiling",
+            Self::NobodyToAsk(_) => "nobody_to_ask",
+            Self::NotExcepted(_) => "not_excepted",
+            Self::NotOfThisCase { .. } => "not_of_this_case",
+            Self::MayNotRevoke(..) => "may_not_revoke",
             Self::Missing(_) => "missing",
         }
     }

@@ -53,13 +53,18 @@ impl Case {
     pub(super) fn next_sla(&self) -> Option<(WallTime, SlaTarget)> {
         SlaTarget::ALL
             .iter()
-            .filter(|target| !self.is_ended(**target) && !self.stands_still(**target))
+            .filter(|target| !self.is_ended(**target) && self.runs(**target))
             .filter_map(|target| self.deadline(*target).map(|at| (at, *target)))
             .min_by_key(|(at, target)| (*at, *target))
     }
 
+    /// Whether the clock runs: it waits neither for the verification of a repair nor for the end of an exception.
+    pub(super) fn runs(&self, target: SlaTarget) -> bool {
+        !self.stands_still(target) && !self.is_paused(target)
+    }
+
     /// Whether the clock waits for the verification of a repair: if that fails, it has never stopped.
-    pub(super) fn stands_still(&self, target: SlaTarget) -> bool {
+    fn stands_still(&self, target: SlaTarget) -> bool {
         let claimed = self.fix.as_ref().is_some_and(|fix| !fix.uncertain);
         claimed && matches!(target, SlaTarget::Contain | SlaTarget::Remediate)
     }
@@ -109,6 +114,7 @@ impl Case {
             vec![reason("breached", format!("{target} was due {due}; late by {late_by}"))],
         );
         if !matches!(self.phase, Phase::Observing | Phase::Held) {
+            self.escalates_all_the_same(step);
             self.start_escalation(target.as_str(), step);
         }
     }
@@ -122,36 +128,33 @@ impl Case {
         Slice { path: SmolStr::new_static(self.path.as_str()), risk: self.risk.clone(), class: self.lead.class }
     }
 
-    fn stage(&self, stage: Stage, span: Span, step: &mut Step<'_>) {
-        // No clock of a case stands still yet.
-        step.observe(Observation::StageDone { stage, of: self.slice(), span, paused: Span::ZERO });
-    }
-
-    fn since_detected(&self, now: WallTime) -> Span {
-        now.since(self.detected_at.as_wall())
+    fn stage(&self, stage: Stage, from: WallTime, until: WallTime, step: &mut Step<'_>) {
+        let paused = target_of(stage).map_or(Span::ZERO, |target| self.stood(target, from, until));
+        step.observe(Observation::StageDone { stage, of: self.slice(), span: until.since(from), paused });
     }
 
     pub(super) fn stage_opened(&self, step: &mut Step<'_>) {
-        self.stage(Stage::DetectedToReceived, self.since_detected(self.received_at), step);
+        let detected = self.detected_at.as_wall();
+        self.stage(Stage::DetectedToReceived, detected, self.received_at, step);
         if self.path != CasePath::Observe {
-            self.stage(Stage::DetectedToRouted, self.since_detected(step.now), step);
+            self.stage(Stage::DetectedToRouted, detected, step.now, step);
         }
     }
 
     pub(super) fn stage_assigned(&mut self, step: &mut Step<'_>) {
         if self.assigned_at.is_none() && self.owner.is_some() {
             self.assigned_at = Some(step.now);
-            self.stage(Stage::DetectedToAssigned, self.since_detected(step.now), step);
+            self.stage(Stage::DetectedToAssigned, self.detected_at.as_wall(), step.now, step);
         }
     }
 
     pub(super) fn stage_acknowledged(&self, step: &mut Step<'_>) {
         let from = self.assigned_at.unwrap_or(self.opened_at);
-        self.stage(Stage::AssignedToAcknowledged, step.now.since(from), step);
+        self.stage(Stage::AssignedToAcknowledged, from, step.now, step);
     }
 
     pub(super) fn stage_approval(&self, approval: &Approval, step: &mut Step<'_>) {
-        self.stage(Stage::ApprovalAskedToAnswered, step.now.since(approval.asked_at), step);
+        self.stage(Stage::ApprovalAskedToAnswered, approval.asked_at, step.now, step);
     }
 
     /// The first command or repair was reported done.
@@ -159,7 +162,7 @@ impl Case {
         if self.first_action_at.is_none() {
             self.first_action_at = Some(step.now);
             let from = self.assigned_at.unwrap_or(self.opened_at);
-            self.stage(Stage::AssignedToFirstAction, step.now.since(from), step);
+            self.stage(Stage::AssignedToFirstAction, from, step.now, step);
             if self.contained_at.is_none() {
                 self.stage_contained(step);
                 if self.path == CasePath::Enforce && fix.is_of_a_responder() {
@@ -171,16 +174,28 @@ impl Case {
 
     /// A containment holds, or the action itself was done first.
     pub(super) fn stage_contained(&self, step: &mut Step<'_>) {
-        self.stage(Stage::DetectedToContained, self.since_detected(step.now), step);
+        self.stage(Stage::DetectedToContained, self.detected_at.as_wall(), step.now, step);
     }
 
     pub(super) fn stage_closed(&self, step: &mut Step<'_>) {
+        let detected = self.detected_at.as_wall();
         if let Some(fix) = self.fix.as_ref().filter(|f| !f.uncertain) {
-            self.stage(Stage::DetectedToRemediated, fix.at.since(self.detected_at.as_wall()), step);
+            self.stage(Stage::DetectedToRemediated, detected, fix.at, step);
         }
         if let Some(first) = self.first_action_at {
-            self.stage(Stage::FirstActionToVerifiedClosure, step.now.since(first), step);
+            self.stage(Stage::FirstActionToVerifiedClosure, first, step.now, step);
         }
-        self.stage(Stage::DetectedToVerifiedClosure, self.since_detected(step.now), step);
+        self.stage(Stage::DetectedToVerifiedClosure, detected, step.now, step);
+    }
+}
+
+/// The target whose clock runs while a stage lasts.
+const fn target_of(stage: Stage) -> Option<SlaTarget> {
+    match stage {
+        Stage::DetectedToReceived | Stage::DetectedToRouted | Stage::ApprovalAskedToAnswered => None,
+        Stage::DetectedToAssigned | Stage::AssignedToAcknowledged => Some(SlaTarget::Acknowledge),
+        Stage::DetectedToContained => Some(SlaTarget::Contain),
+        Stage::AssignedToFirstAction | Stage::DetectedToRemediated => Some(SlaTarget::Remediate),
+        Stage::FirstActionToVerifiedClosure | Stage::DetectedToVerifiedClosure => Some(SlaTarget::Verify),
     }
 }

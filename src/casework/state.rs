@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::escalation::Escalation;
+use super::exception::Exceptions;
 use super::incident::{Incident, Parent};
 use super::storm::Folded;
 use super::ticket::HeldBack;
@@ -41,6 +42,7 @@ vocabulary! {
     ///    │                  └──────────────────────────────┘ failed     ▼ evidence, not by the fixer
     ///    └───────────────── seen again, generation + 1 ──────── closed_verified
     ///  held: came back too often            stub: only ever reported as repaired
+    ///  excepted, closed_accepted, closed_false_positive: see `exception/`
     /// ```
     Phase {
         /// Decided and recorded; nothing goes out.
@@ -59,8 +61,14 @@ vocabulary! {
         AwaitingVerification = "awaiting_verification",
         /// Came back too often; waits for an operator.
         Held = "held",
+        /// An exception holds it.
+        Excepted = "excepted",
         /// Verified by someone other than the fixer.
         ClosedVerified = "closed_verified",
+        /// Somebody entitled accepted the risk, until a day.
+        ClosedAccepted = "closed_accepted",
+        /// Somebody entitled said that there is none, until a day.
+        ClosedFalsePositive = "closed_false_positive",
         /// It was a drill, and is over.
         ClosedDrill = "closed_drill",
         /// A storm's: what it held is in cases of their own now.
@@ -73,7 +81,20 @@ vocabulary! {
 impl Phase {
     /// Whether anybody still has something to do.
     pub const fn is_open(self) -> bool {
-        !matches!(self, Self::ClosedVerified | Self::ClosedDrill | Self::ClosedReleased | Self::Stub)
+        !matches!(
+            self,
+            Self::ClosedVerified
+                | Self::ClosedAccepted
+                | Self::ClosedFalsePositive
+                | Self::ClosedDrill
+                | Self::ClosedReleased
+                | Self::Stub
+        )
+    }
+
+    /// Whether an exception has closed it.
+    pub const fn is_accepted(self) -> bool {
+        matches!(self, Self::ClosedAccepted | Self::ClosedFalsePositive)
     }
 }
 
@@ -90,6 +111,8 @@ vocabulary! {
         Enforce = "enforce",
         /// An incident.
         Incident = "incident",
+        /// Nothing of it, as long as an exception is in force.
+        Exception = "exception",
     }
 }
 
@@ -370,6 +393,9 @@ pub struct Case {
     pub receipts: u32,
     /// Number of the last command, so that no two are alike.
     pub sequence: u32,
+    /// What is asked, granted and in force of exceptions.
+    #[serde(default)]
+    pub exception: Exceptions,
     /// Findings beyond the limit: counted only.
     #[serde(with = "crate::wire::long")]
     pub overflow: u64,

@@ -2,9 +2,12 @@
 //!
 //! Not for rules: the files beside this one decide, this one only carries.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::decide::{Argument, Decision};
+use super::exception::Grants;
 use super::state::{Case, Phase};
 use crate::finding::vocabulary;
 use crate::ids::{CaseUid, Generation};
@@ -12,7 +15,7 @@ use crate::limits;
 use crate::metrics::Observation;
 use crate::policy::{Ceiling, Rules};
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{Action, Actor, CaseEvent, Reason, Receipt, SignedFeedback, TimelineEntry};
+use crate::wire::{Action, Actor, CaseEvent, ExceptionRecord, Reason, Receipt, SignedFeedback, TimelineEntry};
 
 /// What a site sets for all partitions.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Site {
     pub budget_wait: Span,
     /// Partitions of `case-events`: each has its share of a storm's limit.
     pub partitions: u32,
+    /// Exceptions that people have granted beyond one case.
+    pub grants: Arc<Grants>,
     /// Name of this program and version, for receipts.
     pub engine: SmolStr,
 }
@@ -43,6 +48,7 @@ impl Site {
             skew: Span::seconds(1),
             budget_wait: Span::seconds(60),
             partitions: 1,
+            grants: Arc::default(),
             engine: SmolStr::new_static(concat!("shutter ", env!("CARGO_PKG_VERSION"))),
         }
     }
@@ -76,6 +82,8 @@ pub struct Outbox {
     pub receipts: Vec<Receipt>,
     /// To other keys of `case-events`.
     pub events: Vec<CaseEvent>,
+    /// To `exceptions`.
+    pub exceptions: Vec<ExceptionRecord>,
     /// To dead letters.
     pub strays: Vec<Stray>,
     /// To the metrics, once committed.

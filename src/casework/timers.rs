@@ -22,6 +22,10 @@ pub(super) enum Timer {
     VerifyDeadline,
     Lease,
     Warn(SlaTarget),
+    ExceptionRemind,
+    ExceptionUnanswered,
+    Exception,
+    ExceptionNotice,
     Sla(SlaTarget),
     Presence,
     Lapse,
@@ -48,6 +52,10 @@ impl Timer {
             Self::Absent => "timer:absent",
             Self::VerifyDeadline => "timer:verify_deadline",
             Self::Lease => "timer:lease",
+            Self::ExceptionRemind => "timer:exception_remind",
+            Self::ExceptionUnanswered => "timer:exception_unanswered",
+            Self::Exception => "timer:exception",
+            Self::ExceptionNotice => "timer:exception_notice",
             Self::Sla(SlaTarget::Acknowledge) => "timer:acknowledge",
             Self::Sla(SlaTarget::Contain) => "timer:contain",
             Self::Sla(SlaTarget::Remediate) => "timer:remediate",
@@ -83,6 +91,12 @@ impl Case {
                 offer(command.answer_by, Timer::Answer(command.command_id.clone()));
             }
         }
+        if let Some(asked) = &self.exception.asked {
+            offer(asked.approval.remind_at, Timer::ExceptionRemind);
+            offer(Some(asked.approval.expires), Timer::ExceptionUnanswered);
+        }
+        offer(self.exception.next, Timer::Exception);
+        offer(self.next_notice(), Timer::ExceptionNotice);
         if self.phase.is_open() {
             offer(self.budget.as_ref().map(|b| b.not_after), Timer::Budget);
             let contain = self.containment.as_ref().and_then(|c| c.budget.as_ref());
@@ -151,6 +165,10 @@ impl Case {
                 }
                 self.verification_failed(Opening::Unverified, "nobody verified it in time", step);
             }
+            Timer::ExceptionRemind => self.remind_of_exception(step),
+            Timer::ExceptionUnanswered => self.exception_unanswered(step),
+            Timer::Exception => self.exception_due(findings, step),
+            Timer::ExceptionNotice => self.exception_notice(step),
             Timer::Sla(target) => self.sla_breached(*target, due, step),
             Timer::Warn(target) => self.warn(*target, step),
             Timer::Presence => self.look_for_owner(step),

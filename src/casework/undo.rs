@@ -114,6 +114,18 @@ impl Case {
         Undo::Sent
     }
 
+    /// Takes back one thing that was done; what becomes of it is told as of any undo.
+    pub(super) fn undo_one(&mut self, action: &SmolStr, target: Target, why: &str, step: &mut Step<'_>) {
+        let _told_where_it_was_not = self.undo(action, target, why, step);
+    }
+
+    /// Does again what was taken back for a while, as an undo of that. Whether it is on its way.
+    pub(super) fn do_again(&mut self, action: &SmolStr, target: Target, why: &str, step: &mut Step<'_>) -> bool {
+        let Some(rule) = step.rules.policy.action(action) else { return false };
+        let (by, within) = (rule.by.clone(), rule.answer_within);
+        self.send_undo(action, &by, within, target, why, step) == Undo::Sent
+    }
+
     /// Who has to do by hand what couldn't be taken back.
     pub(super) fn who_undoes(&self, step: &Step<'_>) -> Vec<SmolStr> {
         let mut told = self.owner_named();

@@ -46,6 +46,8 @@ pub fn view(case: &Case, findings: &Findings) -> CaseView {
         contained_at: case.contained_at,
         commands: case.commands.iter().map(command_view).collect(),
         timeline: case.timeline.clone(),
+        exception: case.held_by(),
+        paused_ms: case.exception.paused_ms,
         drill: case.drill.as_ref().map(|drill| drill.id.clone()),
         parent: case.parent.as_ref().map(|parent| parent.incident),
         children: case.incident.iter().flat_map(|incident| &incident.cases).map(child_view).collect(),

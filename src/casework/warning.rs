@@ -65,7 +65,8 @@ impl Case {
         let class = policy.risk_class(&self.risk);
         let from = if self.generation.0 > 1 { self.opened_at } else { self.detected_at.as_wall() };
         let deadlines = sla::deadlines(policy, class, from);
-        (deadlines, Leads::of(policy, class, from, &deadlines, step.now))
+        let leads = Leads::of(policy, class, from, &deadlines, step.now);
+        (self.with_pauses(deadlines), leads)
     }
 
     /// Sets the clocks of a generation.
@@ -92,13 +93,15 @@ impl Case {
                 past.push((*target, due));
             }
         }
-        past.retain(|(target, _)| !self.is_ended(*target) && !self.stands_still(*target));
+        past.retain(|(target, _)| !self.is_ended(*target) && self.runs(*target));
         past
     }
 
     /// The repair that the clocks waited for was none: they have never stood still, and what passed meanwhile is told now.
     pub(super) fn clocks_run_on(&mut self, step: &mut Step<'_>) {
-        for target in SlaTarget::ALL.iter().copied().filter(|target| !self.is_ended(*target)).collect::<Vec<_>>() {
+        for target in
+            SlaTarget::ALL.iter().copied().filter(|t| !self.is_ended(*t) && !self.is_paused(*t)).collect::<Vec<_>>()
+        {
             let Some(due) = self.deadline(target) else { continue };
             if due <= step.now {
                 self.sla_breached(target, due, step);
@@ -108,14 +111,15 @@ impl Case {
         }
     }
 
-    /// The next target of which its owner is to be warned. Not once it is met, missed, held, or waits for a verifier.
+    /// The next target of which its owner is to be warned. Not once it is met or missed, nor
+    /// while its clock stands still.
     pub(super) fn next_warning(&self) -> Option<(WallTime, SlaTarget)> {
         if !self.phase.is_open() || matches!(self.phase, Phase::Observing | Phase::Held) {
             return None;
         }
         let runs = |target: &SlaTarget| {
             let warned = sla::at(self.warned, *target).is_some();
-            !warned && !self.is_ended(*target) && !self.stands_still(*target)
+            !warned && !self.is_ended(*target) && self.runs(*target)
         };
         let warned_at = |target: SlaTarget| Some(self.deadline(target)?.minus(self.leads.get(target)?));
         let all = SlaTarget::ALL.iter().filter(|target| runs(target));

@@ -227,5 +227,6 @@ fn ended(view: &CaseView, id: &str, at: WallTime) -> Feedback {
         healthy: None,
         observed: std::collections::BTreeMap::new(),
         evidence: Vec::new(),
+        exception: None,
     }
 }

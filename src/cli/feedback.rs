@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use super::help::Ending;
 use super::site::Where;
-use crate::wire::FeedbackKind;
+use crate::policy::term::parse_until;
+use crate::time::WallTime;
+use crate::wire::{ExceptionAsk, ExceptionKind, FeedbackKind};
 
 /// The end of `shutter feedback --help`.
 pub const END: Ending = Ending {
@@ -45,12 +47,13 @@ const ASSIGN: Ending =
     ending(&["shutter feedback assign 3f2a --config shutter.yaml --as ada-laptop --assignee team/platform"], &[]);
 const APPROVE: Ending = ending(
     &["shutter feedback approve 3f2a --config shutter.yaml --as ada-laptop"],
-    &["It shows action, target and digest, and asks whether that is meant; --yes doesn't ask."],
+    &["It shows action, target and digest, and asks whether that is meant; --yes doesn't ask.", REQUEST],
 );
 const REJECT: Ending = ending(
     &["shutter feedback reject 3f2a --config shutter.yaml --as ada-laptop --reason 'breaks the nightly import'"],
-    &[],
+    &[REQUEST],
 );
+const REQUEST: &str = "--command may be left out where only one request waits: an action's, or an exception's.";
 const EXECUTED: Ending = ending(
     &[
         "shutter feedback executed 3f2a --config shutter.yaml --as cloud-bot",
@@ -75,6 +78,20 @@ const VERIFICATION_FAILED: Ending = ending(
     &["shutter feedback verification-failed 3f2a --config shutter.yaml --as reader --observed credential.state=active"],
     &[],
 );
+const REQUEST_EXCEPTION: Ending = ending(
+    &[
+        "shutter feedback request-exception 3f2a --config shutter.yaml --as ada-laptop --kind business_justification \\\n  \
+         --until 2027-01-31 --reason 'the release of the summer sale'",
+    ],
+    &[
+        "Its playbook says what may be asked for (`exception`, docs/policy.md), and whose approval it needs. Asked for while \
+       one holds, it renews that.",
+    ],
+);
+const REVOKE_EXCEPTION: Ending = ending(
+    &["shutter feedback revoke-exception 3f2a --config shutter.yaml --as radia-2026 --reason 'the release is out'"],
+    &["For one of this case; one granted beyond it ends with `shutter exceptions revoke`."],
+);
 const COMMENT: Ending =
     ending(&["shutter feedback comment 3f2a --config shutter.yaml --reason 'asked the vendor'"], &[]);
 
@@ -92,7 +109,7 @@ pub enum Args {
     Approve(Approved),
     /// No to what is asked, for --reason.
     #[command(after_help = REJECT.text())]
-    Reject(Reasoned),
+    Reject(Rejected),
     /// A command was carried out. A claim, never closure.
     #[command(after_help = EXECUTED.text())]
     Executed(Carried),
@@ -111,6 +128,12 @@ pub enum Args {
     /// I looked, and the risk is still there.
     #[command(after_help = VERIFICATION_FAILED.text())]
     VerificationFailed(Looked),
+    /// Ask for an exception: the case is held, or closed as accepted, until --until.
+    #[command(after_help = REQUEST_EXCEPTION.text())]
+    RequestException(Requested),
+    /// The exception of the case ends now, for --reason.
+    #[command(after_help = REVOKE_EXCEPTION.text())]
+    RevokeException(Reasoned),
     /// A remark for the story: --reason.
     #[command(after_help = COMMENT.text())]
     Comment(Reasoned),
@@ -172,9 +195,44 @@ pub struct Assigned {
 pub struct Approved {
     #[command(flatten)]
     with: Remarked,
+    #[command(flatten)]
+    of: OfRequest,
     /// Don't ask whether that is what was meant.
     #[arg(long)]
     yes: bool,
+}
+
+/// No.
+#[derive(Debug, clap::Args)]
+pub struct Rejected {
+    #[command(flatten)]
+    with: Reasoned,
+    #[command(flatten)]
+    of: OfRequest,
+}
+
+/// Which question is answered.
+#[derive(Debug, clap::Args)]
+pub struct OfRequest {
+    /// The request, or the first characters of its id.
+    #[arg(long, value_name = "ID")]
+    command: Option<String>,
+}
+
+/// What is to be held back, or accepted.
+#[derive(Debug, clap::Args)]
+pub struct Requested {
+    #[command(flatten)]
+    with: Reasoned,
+    /// Its kind, as the playbook allows.
+    #[arg(long, value_name = "KIND", value_parser = exception_kind)]
+    kind: ExceptionKind,
+    /// Its end: a date (through that day, UTC) or a time.
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    until: WallTime,
+    /// Somebody looks again then.
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    revisit: Option<WallTime>,
 }
 
 /// About one command.
@@ -211,6 +269,17 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+pub(super) fn exception_kind(word: &str) -> Result<ExceptionKind, String> {
+    ExceptionKind::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = ExceptionKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!("expected one of {}", known.join(", "))
+    })
+}
+
+pub(super) fn day(text: &str) -> Result<WallTime, String> {
+    parse_until(text).map_err(|_| "expected a date, such as 2027-01-31, or an RFC 3339 time".to_owned())
+}
+
 /// All that was said, whatever its kind.
 #[derive(Debug)]
 struct Said {
@@ -221,13 +290,15 @@ struct Said {
     observed: BTreeMap<String, String>,
     healthy: Option<bool>,
     command: Option<String>,
+    exception: Option<ExceptionAsk>,
     yes: bool,
 }
 
 impl Said {
     fn of(kind: FeedbackKind, Remarked { about, reason }: Remarked) -> Self {
         let observed = BTreeMap::new();
-        Self { about, kind, reason, assignee: None, observed, healthy: None, command: None, yes: false }
+        let (assignee, healthy, command, exception) = (None, None, None, None);
+        Self { about, kind, reason, assignee, observed, healthy, command, exception, yes: false }
     }
 
     fn reasoned(kind: FeedbackKind, Reasoned { about, reason }: Reasoned) -> Self {
@@ -254,14 +325,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Args::Assign(Assigned { with, assignee }) => {
             Said { assignee: Some(assignee), ..Said::of(Kind::Assigned, with) }
         }
-        Args::Approve(Approved { with, yes }) => Said { yes, ..Said::of(Kind::Approved, with) },
-        Args::Reject(said) => Said::reasoned(Kind::Rejected, said),
+        Args::Approve(Approved { with, of, yes }) => {
+            Said { yes, command: of.command, ..Said::of(Kind::Approved, with) }
+        }
+        Args::Reject(Rejected { with, of }) => Said { command: of.command, ..Said::reasoned(Kind::Rejected, with) },
         Args::Executed(said) => Said::carried(Kind::Executed, said),
         Args::Failed(said) => Said::carried(Kind::Failed, said),
         Args::Cancelled(said) => Said::carried(Kind::Cancelled, said),
         Args::Repaired(said) => Said::of(Kind::Repaired, said),
         Args::Verify(said) => Said::looked(Kind::Verified, said),
         Args::VerificationFailed(said) => Said::looked(Kind::VerificationFailed, said),
+        Args::RequestException(Requested { with, kind, until, revisit }) => Said {
+            exception: Some(ExceptionAsk { kind, until: Some(until), revisit }),
+            ..Said::reasoned(Kind::ExceptionRequested, with)
+        },
+        Args::RevokeException(said) => Said::reasoned(Kind::ExceptionRevoked, said),
         Args::Comment(said) => Said::reasoned(Kind::Commented, said),
     })
 }

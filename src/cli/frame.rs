@@ -68,6 +68,9 @@ pub enum Command {
     /// The kill switch: all enforcement off, or on again.
     #[command(subcommand, after_help = super::enforce::END.text())]
     Enforce(super::enforce::Args),
+    /// What is held back or accepted until a day: list, grant, revoke, report.
+    #[command(subcommand, after_help = super::exceptions::END.text())]
+    Exceptions(super::exceptions::Args),
     /// Inputs that could not be processed: list, show, send again.
     #[command(subcommand, after_help = super::dead_letters::END.text())]
     DeadLetters(super::dead_letters::Args),
@@ -96,6 +99,7 @@ impl Command {
             Self::Gate(args) => super::gate::run(args),
             Self::Feedback(args) => super::feedback::run(args),
             Self::Enforce(args) => super::enforce::run(args),
+            Self::Exceptions(args) => super::exceptions::run(args),
             Self::DeadLetters(args) => super::dead_letters::run(args),
             Self::Check(args) => super::check::run(args),
             Self::Test(args) => super::test::run(&args),

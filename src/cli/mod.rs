@@ -21,6 +21,7 @@
 //! | `gate.rs` | `shutter gate` |
 //! | `feedback.rs`, `feedback/` | `shutter feedback` |
 //! | `enforce.rs` | `shutter enforce` |
+//! | `exceptions.rs`, `exceptions/` | `shutter exceptions` |
 //! | `dead_letters.rs` | `shutter dead-letters` |
 //! | `site.rs`, `remote.rs`, `announced.rs`, `shown.rs` | what those share: the installation's log, its HTTP, its rules, printing |
 //! | `logging.rs` | `--log-format`, `--log-level`, and the subscriber behind them |
@@ -35,6 +36,7 @@ mod dead_letters;
 mod demo;
 mod drill;
 mod enforce;
+mod exceptions;
 pub mod exit;
 mod feedback;
 mod frame;

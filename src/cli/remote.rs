@@ -19,6 +19,7 @@ use crate::limits::cut;
 use crate::log::desk::Desk;
 use crate::log::topics::Topics;
 use crate::log::{Header, LogError, Offset, Record, Send, Topic, TopicPartition, Want};
+use crate::service::exceptions::Said;
 use crate::service::letters::{At, Replayed};
 use crate::service::switch::Statement;
 use crate::worker::Switch;
@@ -109,6 +110,15 @@ impl Remote {
         }
         let told: Told = read(&self.get("/v1/enforcement")?)?;
         Ok((told.enforcement, told.switch))
+    }
+
+    /// Says something of exceptions beyond one case; the process judges the signature.
+    ///
+    /// # Errors
+    /// Its refusal, or no answer.
+    pub fn except(&self, said: &Said, headers: &[Header]) -> Result<(), LogError> {
+        let body = serde_json::to_vec(said).map_err(|e| LogError::Fatal(e.to_string()))?;
+        self.post("/v1/exceptions", headers, None, &body).map(drop)
     }
 
     /// Replays letters.

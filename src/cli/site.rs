@@ -21,7 +21,7 @@ use crate::log::embedded::{EmbeddedError, EmbeddedLog, Options};
 use crate::log::topics::Topics;
 use crate::log::{LogError, Topic, TopicPartition};
 use crate::service;
-use crate::wire::{CaseView, Codec, Gate, KeyConfig, WireError, WireRecord};
+use crate::wire::{CaseView, Codec, ExceptionRecord, Gate, KeyConfig, WireError, WireRecord};
 
 /// The configuration, and how to print.
 #[derive(Clone, Debug, clap::Args)]
@@ -162,6 +162,16 @@ impl Site {
             ControlFlow::Continue(())
         })?;
         Ok(latest.into_values().flatten().collect())
+    }
+
+    /// Every exception that holds a case or held one, as it is now, in order of key.
+    ///
+    /// # Errors
+    /// Where the log doesn't answer.
+    pub fn exceptions(&self) -> Result<Vec<ExceptionRecord>, LogError> {
+        let mut latest = std::collections::BTreeMap::<String, ExceptionRecord>::new();
+        self.each(&self.topics.exceptions, &mut |record: ExceptionRecord| drop(latest.insert(record.key(), record)))?;
+        Ok(latest.into_values().collect())
     }
 
     /// The one case whose uid begins so.

@@ -6,6 +6,7 @@ mod bless;
 mod compare;
 mod coverage;
 mod detection;
+mod excepted;
 mod found;
 mod junit;
 mod model;

@@ -7,14 +7,14 @@ use smol_str::SmolStr;
 
 use super::part::{Part, Surroundings};
 use super::proofs::{Broken, Trials, Watch};
-use crate::casework::{Casework, Enforcement, Outbox, Site, Stray};
+use crate::casework::{Casework, Enforcement, Grants, Outbox, Site, Stray};
 use crate::ids::{CaseUid, Fingerprint, partition_of};
 use crate::intake::{Input, Intake, Rejected, Role, Settings, SourceCount, Suppressed};
 use crate::log::Record;
 use crate::metrics::Observation;
 use crate::policy::Rules;
 use crate::time::{Span, WallTime};
-use crate::wire::{Action, CaseEvent, CaseEventKind, CaseView, Gate, Receipt, SignedFeedback};
+use crate::wire::{Action, CaseEvent, CaseEventKind, CaseView, ExceptionRecord, Gate, Receipt, SignedFeedback};
 
 /// Most events that one input may set off between keys; more is a circle.
 const EVENTS: usize = 100_000;
@@ -31,6 +31,8 @@ pub struct Happened {
     pub actions: Vec<Action>,
     /// To `audit`.
     pub receipts: Vec<Receipt>,
+    /// To `exceptions`.
+    pub exceptions: Vec<ExceptionRecord>,
     /// Inputs that can't be processed.
     pub dead_letters: Vec<Rejected>,
     /// Feedback that belongs to no case.
@@ -59,6 +61,7 @@ pub struct Engine {
     parts: Vec<Part>,
     rules: Arc<Rules>,
     enforcement: Enforcement,
+    grants: Arc<Grants>,
     now: WallTime,
     trials: Trials,
     watch: Watch,
@@ -88,6 +91,7 @@ impl Engine {
             parts,
             rules,
             enforcement,
+            grants: Arc::default(),
             now,
             trials,
             watch: Watch::default(),
@@ -198,14 +202,25 @@ impl Engine {
         self.sweep(move |casework| casework.set_enforcement(enforcement))
     }
 
+    /// Exceptions granted beyond single cases, as they are known from now on.
+    ///
+    /// # Errors
+    /// Where something that must hold doesn't.
+    pub fn set_grants(&mut self, grants: Arc<Grants>) -> Result<Happened, Broken> {
+        self.parts.iter_mut().for_each(|part| part.set_grants(&grants));
+        self.grants = Arc::clone(&grants);
+        self.sweep(move |casework| casework.set_grants(Arc::clone(&grants)))
+    }
+
     /// The process ends and another begins, perhaps under another configuration.
     ///
     /// # Errors
     /// Where something that must hold doesn't.
     pub fn restart(&mut self, site: &Site) -> Result<Happened, Broken> {
-        let site = &Site { partitions: u32::try_from(self.parts.len()).unwrap_or(u32::MAX), ..site.clone() };
+        let partitions = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
+        let site = Site { grants: Arc::clone(&self.grants), partitions, ..site.clone() };
         for part in &mut self.parts {
-            part.restart(site, &self.rules, self.enforcement);
+            part.restart(&site, &self.rules, self.enforcement);
         }
         self.sweep(|_| {})
     }
@@ -308,6 +323,7 @@ impl Engine {
         happened.actions.extend(out.actions);
         happened.receipts.extend(out.receipts);
         happened.strays.extend(out.strays);
+        happened.exceptions.extend(out.exceptions);
         happened.observations.extend(out.observations);
         happened.changed.extend(changed.cases);
         happened.forgotten.extend(changed.forgotten);

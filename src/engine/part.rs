@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::proofs::{self, Trials, Watch};
-use crate::casework::{Casework, Enforcement, EntityKey, Now, Outbox, Site};
+use crate::casework::{Casework, Enforcement, EntityKey, Grants, Now, Outbox, Site};
 use crate::ids::CaseUid;
 use crate::policy::Rules;
 use crate::time::WallTime;
@@ -84,6 +84,11 @@ impl Part {
             self.rebuild(around)?;
         }
         Ok((out, changed))
+    }
+
+    /// Other exceptions are granted beyond single cases.
+    pub fn set_grants(&mut self, grants: &Arc<Grants>) {
+        self.site.grants = Arc::clone(grants);
     }
 
     /// The process ends and another begins, with the state and perhaps another configuration.

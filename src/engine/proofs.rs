@@ -68,6 +68,8 @@ fn needed(action: &Action) -> Ceiling {
     match action.kind {
         ActionKind::Enforce if action.purpose == Purpose::Contain => Ceiling::Enforce,
         ActionKind::Enforce if action.path == "enforce" && action.purpose == Purpose::Act => Ceiling::Enforce,
+        // Time is asked for, not that something is done.
+        ActionKind::Approve if action.action == "grant_exception" => Ceiling::Ticket,
         ActionKind::Enforce | ActionKind::Approve => Ceiling::Approve,
         ActionKind::Ticket | ActionKind::Incident => Ceiling::Ticket,
         ActionKind::Verify | ActionKind::Notify => Ceiling::Observe,
@@ -88,6 +90,12 @@ pub(super) fn case(case: &Case, next: Option<WallTime>, now: WallTime) -> Result
             Some(at) if at < now => return told(&format!("has a deadline that was due {at} and didn't fire")),
             Some(_) => {}
         }
+    }
+    if case.phase.is_accepted() && case.exception.hold.as_ref().is_some_and(|hold| !hold.by.kind.closes()) {
+        return told("is closed as accepted by an exception that closes nothing");
+    }
+    if case.phase == Phase::Excepted && case.exception.hold.is_none() {
+        return told("is held by an exception, and there is none");
     }
     if case.phase == Phase::ClosedVerified {
         let Some(by) = &case.verified_by else { return told("is closed, and nobody verified it") };

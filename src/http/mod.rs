@@ -10,6 +10,7 @@
 //! | `GET /v1/actions/{kind}` | actions from an offset on, with long poll |
 //! | `GET /v1/topics/{topic}`, `GET /v1/topics/{topic}/{partition}` | output topics as they lie, for the command line |
 //! | `GET`, `POST /v1/enforcement` | the kill switch |
+//! | `POST /v1/exceptions` | an exception beyond one case, granted or taken back |
 //! | `POST /v1/dead-letters/replay` | letters back to their source topics |
 //!
 //! Binds to this machine unless told otherwise, and asks for a bearer token when it doesn't. Not for
@@ -20,6 +21,7 @@ mod answer;
 mod cases;
 mod connections;
 mod enforcement;
+mod exceptions;
 mod gates;
 mod guard;
 mod health;

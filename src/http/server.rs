@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::answer::Problem;
 use super::connections::{self, Patience};
 use super::guard::{self, Waiting};
-use super::{actions, cases, enforcement, gates, health, letters, post as posts, rules, topics};
+use super::{actions, cases, enforcement, exceptions, gates, health, letters, post as posts, rules, topics};
 use crate::clock::Clock;
 use crate::limits::RECORD_BYTES;
 use crate::log::embedded::EmbeddedLog;
@@ -103,6 +103,7 @@ fn router(http: Arc<Http>, within: Duration) -> Router {
         .route("/v1/topics/{topic}", get(topics::partitions))
         .route("/v1/topics/{topic}/{partition}", get(topics::read))
         .route("/v1/enforcement", get(enforcement::read).post(enforcement::throw))
+        .route("/v1/exceptions", post(exceptions::say))
         .route("/v1/rules/reload", post(rules::reload))
         .route("/v1/dead-letters/replay", post(letters::replay))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&http), guard::let_in));

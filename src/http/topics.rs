@@ -114,7 +114,13 @@ fn open(http: &Http, name: &str) -> Result<(Topic, EmbeddedLog), Problem> {
 }
 
 fn readable(topics: &Topics) -> Vec<Topic> {
-    let mut readable = vec![topics.cases.clone(), topics.gates.clone(), topics.audit.clone(), topics.control.clone()];
+    let mut readable = vec![
+        topics.cases.clone(),
+        topics.gates.clone(),
+        topics.exceptions.clone(),
+        topics.audit.clone(),
+        topics.control.clone(),
+    ];
     readable.extend([topics.dead_letters.clone(), topics.dead_letters_restricted.clone()]);
     readable.extend(topics.actions.values().cloned());
     readable

@@ -162,6 +162,8 @@ pub struct Topics {
     pub gates: Topic,
     /// Receipts.
     pub audit: Topic,
+    /// Every exception, in force or over, for each case that it holds or held.
+    pub exceptions: Topic,
     /// Inputs that can't be processed.
     pub dead_letters: Topic,
     /// The same, of sources that bear secrets.
@@ -182,6 +184,7 @@ impl Topics {
             cases: name("cases"),
             gates: name("gates"),
             audit: name("audit"),
+            exceptions: name("exceptions"),
             dead_letters: name("dead-letters"),
             dead_letters_restricted: name("dead-letters.restricted"),
         }
@@ -213,6 +216,7 @@ impl Topics {
             spec(&self.changelog, Partitions::Work, compact, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.cases, Partitions::Output, compact, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.gates, Partitions::Output, compact, Stamp::Append, OWN_RECORD_BYTES),
+            spec(&self.exceptions, Partitions::Output, compact, Stamp::Append, OWN_RECORD_BYTES),
             spec(&self.audit, Partitions::Output, keep(400), Stamp::Append, OWN_RECORD_BYTES),
         ];
         specs.extend(self.detections.values().map(|t| spec(t, Partitions::Input, keep(7), Stamp::Append, input)));

@@ -170,7 +170,9 @@ impl Cases {
             | Observation::Paused { .. }
             | Observation::Moved { .. }
             | Observation::Correlation { .. }
-            | Observation::Storm { .. } => {}
+            | Observation::Storm { .. }
+            | Observation::Exception { .. }
+            | Observation::Excepted { .. } => {}
             Observation::Opened { opening, of } => {
                 let [path, risk, class] = words.slice(of);
                 self.opened.with_label_values(&[opening.as_str(), path, risk, class]).inc();

@@ -15,7 +15,7 @@ const TRANSACTION: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5
 const RESTORE: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
 /// What records on `control` are about.
-const CONTROL: [&str; 5] = ["rules", "enforcement", "start", "policy", "catalog"];
+const CONTROL: [&str; 6] = ["rules", "enforcement", "exception", "start", "policy", "catalog"];
 
 vocabulary! {
     /// How a transaction ended.

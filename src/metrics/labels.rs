@@ -17,7 +17,7 @@ pub(super) const OTHER: &str = "other";
 /// A case that no risk class matches.
 pub(super) const NO_RISK: &str = "none";
 /// Paths, as casework calls them.
-pub(super) const PATHS: &[&str] = &["observe", "ticket", "approve", "enforce", "incident"];
+pub(super) const PATHS: &[&str] = &["observe", "ticket", "approve", "enforce", "incident", "exception"];
 
 /// Seconds that divide a case's durations where the policy has no target: from a second to a quarter.
 const SECONDS: &[u64] =

@@ -8,6 +8,7 @@
 //! | `cases.rs` | series that count what happens to cases: openings, closings, targets, answers |
 //! | `correlations.rs` | series of correlations, of what they take in, and of storms |
 //! | `durations.rs` | series of how long it takes: stages, pauses, exposure windows, and the policy's targets |
+//! | `exceptions.rs` | series of exceptions |
 //! | `intake.rs` | series of sources, suppression, dead letters |
 //! | `engine.rs` | series of the engine itself |
 //! | `open_cases.rs` | how many cases wait for what, and the oldest of them |
@@ -19,6 +20,7 @@ mod cases;
 mod correlations;
 mod durations;
 mod engine;
+mod exceptions;
 mod intake;
 mod labels;
 mod observation;
@@ -27,7 +29,7 @@ mod registry;
 
 pub use engine::{Ending, Traffic};
 pub use observation::{
-    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Correlated, Means, Observation, Opening, Resolution,
-    SlaOutcome, SlaTarget, Slice, Stage, StormStep, Waiting,
+    Answer, ApprovalOutcome, BudgetOutcome, Change, Closing, Correlated, ExceptionStep, Means, Observation, Opening,
+    Resolution, SlaOutcome, SlaTarget, Slice, Stage, StormStep, Waiting,
 };
 pub use registry::Metrics;

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use crate::finding::{Class, vocabulary};
 use crate::time::{EventTime, Span};
-use crate::wire::{ActionKind, BottleneckKind, FeedbackKind};
+use crate::wire::{ActionKind, BottleneckKind, ExceptionKind, FeedbackKind};
 
 vocabulary! {
     /// A stage of a case's way, by its start and stop. Each is observed once per generation.
@@ -85,6 +85,28 @@ vocabulary! {
         VerificationFailed = "verification_failed",
         /// The fix was claimed, and nobody verified it in time.
         Unverified = "unverified",
+        /// An exception had closed it, and is over.
+        ExceptionEnded = "exception_ended",
+    }
+}
+
+vocabulary! {
+    /// What happened to a request for an exception, or to one that was granted.
+    ExceptionStep {
+        /// Somebody asked for it.
+        Requested = "requested",
+        /// Enough approvers said yes.
+        Granted = "granted",
+        /// The same, while one was in force.
+        Renewed = "renewed",
+        /// An approver said no.
+        Rejected = "rejected",
+        /// Nobody answered in time.
+        Unanswered = "unanswered",
+        /// Somebody entitled took it back before its end.
+        Revoked = "revoked",
+        /// Its time was over, or its case was closed.
+        Ended = "ended",
     }
 }
 
@@ -305,6 +327,20 @@ pub enum Observation {
         outcome: ApprovalOutcome,
         /// Of what case.
         of: Slice,
+    },
+    /// An exception of one case was asked for, granted, refused, or is over.
+    Exception {
+        /// Kind.
+        kind: ExceptionKind,
+        /// What happened.
+        step: ExceptionStep,
+    },
+    /// What holds a case, or has closed it, is another exception now. A restored case comes with `from: None`.
+    Excepted {
+        /// Kind of the one before; none if there was none.
+        from: Option<ExceptionKind>,
+        /// Kind of the one now.
+        to: Option<ExceptionKind>,
     },
     /// An exposure was contained unasked, for the first time in its generation.
     AutoContained {

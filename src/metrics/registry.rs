@@ -13,6 +13,7 @@ use super::cases::Cases;
 use super::correlations::Correlations;
 use super::durations::Durations;
 use super::engine::{Ending, Engine, Traffic};
+use super::exceptions::Exceptions;
 use super::intake::Intake;
 use super::labels::{Maker, Words};
 use super::observation::Observation;
@@ -34,6 +35,7 @@ struct All {
     durations: Durations,
     cases: Cases,
     correlations: Correlations,
+    exceptions: Exceptions,
     intake: Intake,
     engine: Engine,
     open: OpenCases,
@@ -55,6 +57,7 @@ impl Metrics {
             durations: Durations::new(&make, &rules.policy),
             cases: Cases::new(&make),
             correlations: Correlations::new(&make),
+            exceptions: Exceptions::new(&make),
             intake: Intake::new(&make),
             engine: Engine::new(&make),
             open: OpenCases::new(&make),
@@ -169,6 +172,7 @@ impl All {
         self.durations.appear(&self.words);
         self.cases.appear(&self.words);
         self.correlations.appear(&self.words);
+        self.exceptions.appear();
         self.intake.appear(&self.words);
         self.engine.appear();
     }
@@ -184,6 +188,7 @@ impl All {
                 self.correlations.observe(&self.words, name, *what, *count);
             }
             Observation::Storm { id, step, count } => self.correlations.storm(&self.words, id, *step, *count),
+            Observation::Exception { .. } | Observation::Excepted { .. } => self.exceptions.observe(seen),
             other => self.cases.observe(&self.words, other),
         }
     }

@@ -5,6 +5,7 @@
 //! | `model.rs` | a compiled policy's types |
 //! | `correlation.rs` | compiled correlations, and which of them a finding speaks to |
 //! | `storm.rs` | from which rate on new cases are folded into one |
+//! | `exception.rs` | the same of exceptions |
 //! | `lookup.rs` | what it says of one finding |
 //! | `predicate.rs`, `glob.rs`, `index.rs` | matching |
 //! | `explain.rs` | why a rule doesn't match |
@@ -25,6 +26,7 @@ pub mod catalog;
 mod clocks;
 mod compile;
 pub mod correlation;
+mod exception;
 pub mod explain;
 pub(crate) mod fields;
 pub mod files;
@@ -48,6 +50,7 @@ pub use catalog::Catalog;
 pub use clocks::{EscalationStep, RiskClass, Sla, Warn};
 pub use compile::{Compiled, compile};
 pub use correlation::{Absorb, Children, CloseRule, CorrelationKind, CorrelationRule, Then};
+pub use exception::{ExceptionRule, ExceptionRules, ExceptionTerms, GrantRule};
 pub use lookup::{Guard, LAST_RESORT};
 pub use model::{
     Act, ActionRule, ApprovalRule, AtEnd, BadPiece, BreakerRule, BudgetRule, BudgetScope, Ceiling, Contain, Counts,

@@ -18,6 +18,7 @@ use crate::time::{Span, WallTime};
 use super::calendar::Calendar;
 use super::clocks::{EscalationStep, RiskClass};
 use super::correlation::{CorrelationRule, EventIndex};
+use super::exception::{ExceptionRules, ExceptionTerms};
 use super::glob::Glob;
 use super::index::Index;
 use super::predicate::Predicate;
@@ -99,6 +100,8 @@ pub struct Policy {
     pub breakers: Vec<BreakerRule>,
     /// What is never touched, or only with care.
     pub protect: Vec<Protect>,
+    /// What is held back or accepted until a day, and who may say so.
+    pub exceptions: ExceptionRules,
     /// Who acts for us: what is found of their doing is our own, and never enforced.
     pub own_actors: Vec<Glob>,
     /// How often sources are expected to report.
@@ -358,6 +361,8 @@ pub struct Playbook {
     pub also: Vec<SmolStr>,
     /// How it is known that the risk is gone.
     pub verify: Option<Verify>,
+    /// What may be asked for instead.
+    pub exception: Option<ExceptionTerms>,
 }
 
 impl Policy {
@@ -382,6 +387,7 @@ impl Policy {
             budgets: Vec::new(),
             breakers: Vec::new(),
             protect: Vec::new(),
+            exceptions: ExceptionRules::default(),
             own_actors: Vec::new(),
             sources: Vec::new(),
             verifiers: Vec::new(),
@@ -397,6 +403,7 @@ impl Policy {
     #[must_use]
     pub fn indexed(mut self) -> Self {
         self.tags = self.tags_read();
+        self.exceptions.index();
         self.index = Indexes {
             suppress: Index::over(self.suppress.iter().map(|rule| &rule.matcher)),
             group: Index::over(self.group.iter().map(|rule| &rule.matcher)),
@@ -413,7 +420,8 @@ impl Policy {
         let matchers = (self.risk.iter().map(|rule| &rule.matcher))
             .chain(contains().filter_map(|contain| contain.unless.as_ref()))
             .chain(self.playbooks.iter().map(|rule| &rule.matcher))
-            .chain(self.protect.iter().map(|rule| &rule.matcher));
+            .chain(self.protect.iter().map(|rule| &rule.matcher))
+            .chain(self.exceptions.rules.iter().map(|rule| &rule.matcher));
         let targets = self.playbooks.iter().filter_map(|rule| rule.act.as_ref()).map(|act| &act.target);
         let targets = targets.chain(contains().map(|contain| &contain.target));
         let scopes = self.budgets.iter().map(|rule| &rule.for_each).chain(self.breakers.iter().map(|b| &b.for_each));

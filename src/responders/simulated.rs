@@ -179,6 +179,7 @@ fn said(action: &Action, kind: FeedbackKind, at: WallTime, actor: Actor) -> Sign
         healthy: None,
         observed: BTreeMap::new(),
         evidence: Vec::new(),
+        exception: None,
     };
     SignedFeedback { feedback, actor, received_at: at }
 }

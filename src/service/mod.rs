@@ -8,11 +8,13 @@
 //! | `feedback` | bytes and headers → feedback and its sender |
 //! | `reload` | rules read again from disk |
 //! | `running` | workers as threads; stopping them |
+//! | `exceptions` | exceptions beyond one case, from outside |
 //! | `switch` | the kill switch from outside |
 //! | `letters` | dead letters back to their sources, each at most once |
 
 mod assemble;
 mod chores;
+pub mod exceptions;
 mod feedback;
 pub mod letters;
 mod reload;

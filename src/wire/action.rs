@@ -42,6 +42,8 @@ vocabulary! {
         Plan = "plan",
         /// It takes back what was done.
         Undo = "undo",
+        /// To be done while an exception holds.
+        Meanwhile = "meanwhile",
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::action::OwnerRef;
+use super::exception::HeldBy;
 use crate::finding::{Class, Severity, vocabulary};
 use crate::ids::{CaseUid, Generation};
 use crate::time::{EventTime, WallTime};
@@ -215,6 +216,12 @@ pub struct CaseView {
     pub commands: Vec<CommandView>,
     /// The last entries of its story.
     pub timeline: Vec<TimelineEntry>,
+    /// The exception that holds it, or has closed it.
+    #[serde(default)]
+    pub exception: Option<HeldBy>,
+    /// Milliseconds for which exceptions held it in this generation, but for the one that does so now.
+    #[serde(default)]
+    pub paused_ms: i64,
     /// Id of the drill that it is.
     #[serde(default)]
     pub drill: Option<SmolStr>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::exception::ExceptionAsk;
 use crate::finding::vocabulary;
 use crate::ids::{CaseUid, Generation};
 use crate::time::WallTime;
@@ -36,6 +37,10 @@ vocabulary! {
         Cancelled = "cancelled",
         /// A remark for the timeline.
         Commented = "commented",
+        /// Somebody asks that the case be held, or closed as accepted, for a while: see `exception`.
+        ExceptionRequested = "exception_requested",
+        /// The exception of this case ends now.
+        ExceptionRevoked = "exception_revoked",
         /// The drill that this case is, is over.
         DrillEnded = "drill_ended",
     }
@@ -66,7 +71,7 @@ pub struct Feedback {
     pub claimed_actor: Option<String>,
     /// When it happened at the sender.
     pub at: WallTime,
-    /// Why; needed for rejected.
+    /// Why; needed for rejected, exception_requested, exception_revoked.
     #[serde(default)]
     pub reason: Option<String>,
     /// The other system's reference: ticket key, pull request, link.
@@ -84,6 +89,9 @@ pub struct Feedback {
     /// Links a person can follow.
     #[serde(default)]
     pub evidence: Vec<String>,
+    /// For exception_requested: what is asked for.
+    #[serde(default)]
+    pub exception: Option<ExceptionAsk>,
 }
 
 vocabulary! {

@@ -17,7 +17,7 @@
 use sha2::{Digest, Sha256};
 
 use super::codec::Encoding;
-use super::{Action, CaseEvent, CaseEventKind, CaseView, DeadLetter, Feedback, Gate, Receipt};
+use super::{Action, CaseEvent, CaseEventKind, CaseView, DeadLetter, ExceptionRecord, Feedback, Gate, Receipt};
 use crate::log::Header;
 use crate::time::WallTime;
 
@@ -97,6 +97,20 @@ impl CloudEvents {
                 trace: None,
             },
             encoding,
+        )
+    }
+
+    /// Of an exception. `value` is its bytes, as of a view.
+    pub fn exception(&self, exception: &ExceptionRecord, at: WallTime, value: &[u8]) -> Vec<Header> {
+        self.headers(
+            Event {
+                id: content_id(&exception.key(), value),
+                kind: "io.shutter.exception",
+                subject: Some(exception.case_uid.to_string()),
+                time: Some(at),
+                trace: None,
+            },
+            Encoding::Avro,
         )
     }
 

@@ -8,6 +8,7 @@
 //! | [`CaseView`] | `cases` (compacted) | case uid | `case_view.rs` |
 //! | [`Gate`] | `gates` (compacted) | canonical target and case uid | `gate.rs`; asking: `gate_question.rs` |
 //! | [`Receipt`] | `audit` | case uid | `receipt.rs` |
+//! | [`ExceptionRecord`] | `exceptions` (compacted) | case uid, generation, id | `exception.rs` |
 //! | [`DeadLetter`] | `dead-letters` | key of the input | `dead_letter.rs` |
 //! | state | `changelog` (compacted) | `case/…`, `finding/…`, `budget/…`, `rules` | `casework/state.rs` |
 //!
@@ -32,6 +33,7 @@ mod correlation;
 mod dead_letter;
 mod drill;
 mod error;
+mod exception;
 mod feedback;
 mod gate;
 mod gate_question;
@@ -56,6 +58,10 @@ pub use correlation::{AbsorbMessage, AbsorbStep, ChildState, CorrelationEvent, F
 pub use dead_letter::{DeadLetter, RejectCode};
 pub use drill::{DRILL_HEADER, Drill, LONGEST_DRILL, drill_header, is_drill_id};
 pub use error::WireError;
+pub use exception::{
+    Ended, ExceptionAsk, ExceptionEnd, ExceptionGrant, ExceptionKind, ExceptionOrigin, ExceptionRecord,
+    ExceptionRevocation, ExceptionScope, HeldBy, Renewal,
+};
 pub use feedback::{Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
 pub use gate::{Gate, GateState};
 pub use gate_question::{Coverage, GateQuestion, Verdict};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::avro::Foreign;
 use super::registry_client::{Client, RegistryError};
 use super::schemas::{Schemas, WireRecord};
-use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
+use super::{Action, CaseEvent, CaseView, DeadLetter, ExceptionRecord, Feedback, Gate, Receipt};
 use crate::clock;
 use crate::config::{JsonTopic, SchemaRegistry, Subjects};
 use crate::limits;
@@ -47,6 +47,7 @@ pub fn subjects(topics: &Topics, json: &BTreeSet<JsonTopic>) -> Vec<Subject> {
         Subject::of::<CaseEvent>(&*topics.case_events),
         Subject::of::<CaseView>(&*topics.cases),
         Subject::of::<Receipt>(&*topics.audit),
+        Subject::of::<ExceptionRecord>(&*topics.exceptions),
         Subject::of::<DeadLetter>(&*topics.dead_letters),
         Subject::of::<DeadLetter>(&*topics.dead_letters_restricted),
     ];

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::avro::Version;
-use super::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
+use super::{Action, CaseEvent, CaseView, DeadLetter, ExceptionRecord, Feedback, Gate, Receipt};
 use crate::casework::{BudgetState, Case, FindingState, RulesState, StormState, WindowState};
 use crate::config::JsonTopic;
 
@@ -100,6 +100,7 @@ records! {
     CaseView, "case_view", Carrier::Avro, history ["v1"];
     Gate, "gate", Carrier::AvroOrJson(JsonTopic::Gates), history ["v1"];
     Receipt, "receipt", Carrier::Avro, history ["v1"];
+    ExceptionRecord, "exception", Carrier::Avro, history ["v1"];
     DeadLetter, "dead_letter", Carrier::Avro, history ["v1"];
     Case, "state_case", Carrier::Changelog, history ["v1"];
     FindingState, "state_finding", Carrier::Changelog, history ["v1"];

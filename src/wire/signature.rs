@@ -11,6 +11,9 @@
 //!   optional        00, or 01 and the value (healthy: one byte, 00 or 01)
 //!   map, list       count as u64 big-endian, then each key and value, or each item, as text; keys in byte order
 //! ```
+//! An answer with an `exception` has `shutter-feedback-2` and, after all of these, the exception's kind as text, then
+//! `until` and `revisit`: 00, or 01 and milliseconds as i64 big-endian. One without is signed as it ever was.
+//!
 //! Every field is in it: what a decision doesn't read today it may read tomorrow. A signature doesn't expire; a
 //! repeat is known by the answer's id, and one for an old generation is refused by casework. What an actor may
 //! do is also casework's to judge.
@@ -24,10 +27,11 @@ use serde::Deserialize;
 use sha2::Sha256;
 use smol_str::SmolStr;
 
-use super::{Actor, ActorKind, Feedback};
+use super::{Actor, ActorKind, ExceptionAsk, Feedback};
 use crate::config::{SecretError, read_secret};
 use crate::limits::cut;
 use crate::log::Header;
+use crate::time::WallTime;
 
 /// Header with the key's id.
 pub const KEY_HEADER: &str = "shutter-key";
@@ -301,8 +305,10 @@ fn canonical(feedback: &Feedback) -> Vec<u8> {
         healthy,
         observed,
         evidence,
+        exception,
     } = feedback;
-    let mut bytes = Canonical(b"shutter-feedback-1".to_vec());
+    let layout: &[u8] = if exception.is_some() { b"shutter-feedback-2" } else { b"shutter-feedback-1" };
+    let mut bytes = Canonical(layout.to_vec());
     bytes.text(id);
     bytes.text(tenant);
     bytes.text(&case_uid.to_string());
@@ -328,6 +334,11 @@ fn canonical(feedback: &Feedback) -> Vec<u8> {
     for link in evidence {
         bytes.text(link);
     }
+    if let Some(ExceptionAsk { kind, until, revisit }) = exception {
+        bytes.text(kind.as_str());
+        bytes.time(*until);
+        bytes.time(*revisit);
+    }
     bytes.0
 }
 
@@ -341,6 +352,13 @@ impl Canonical {
     fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.extend(text.as_bytes());
+    }
+
+    fn time(&mut self, at: Option<WallTime>) {
+        self.0.push(u8::from(at.is_some()));
+        if let Some(at) = at {
+            self.0.extend(at.as_millis().to_be_bytes());
+        }
     }
 
     fn optional(&mut self, text: Option<&str>) {

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::grants::{self, EXCEPTION, Ledger};
 use super::switch::{ENFORCEMENT, Switch, Thrown};
 use super::trust::Trust;
-use crate::casework::Enforcement;
+use crate::casework::{Enforcement, Grants};
 use crate::log::Record;
 use crate::policy::{Catalog, Policy, Rules, Sources};
 use crate::time::WallTime;
@@ -61,7 +62,7 @@ const ANNOUNCED_MS: i64 = 900_000;
 /// A record on `control` that nobody who may wrote: it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disbelieved {
-    /// What it is about: `rules`, `enforcement`, `start`, `policy` or `catalog`.
+    /// What it is about: `rules`, `enforcement`, `exception`, `start`, `policy` or `catalog`.
     pub about: &'static str,
     /// Its place.
     pub offset: i64,
@@ -79,6 +80,7 @@ pub struct Book {
     current: Option<Current>,
     thrown: Thrown,
     start: Option<Start>,
+    ledger: Ledger,
 }
 
 impl Book {
@@ -95,6 +97,8 @@ impl Book {
             let mut sealed = false;
             let believed = if about == ENFORCEMENT {
                 self.thrown.take(record, trust).map_err(|why| why.to_string())
+            } else if about == EXCEPTION {
+                self.ledger.take(&key, record, trust)
             } else {
                 match trust.sealed(record) {
                     Ok(value) => {
@@ -171,6 +175,16 @@ impl Book {
         self.thrown.buried_off()
     }
 
+    /// Exceptions granted beyond one case.
+    pub fn grants(&self) -> Arc<Grants> {
+        self.ledger.grants()
+    }
+
+    /// Those that records nobody believes lie over: said again, compaction can't forget them.
+    pub(super) fn take_buried_grants(&mut self) -> Vec<(String, Vec<u8>)> {
+        self.ledger.take_buried()
+    }
+
     /// When this installation first started.
     pub fn start(&self) -> Option<Start> {
         self.start
@@ -178,6 +192,9 @@ impl Book {
 }
 
 fn about(key: &str) -> Option<&'static str> {
+    if let Some(about) = grants::about(key) {
+        return Some(about);
+    }
     match key.split_once('/') {
         Some(("policy", _)) => Some("policy"),
         Some(("catalog", _)) => Some("catalog"),

@@ -1,5 +1,6 @@
 //! Rules and kill switch from `control`, and announcing rules there: at the start, and after a reload.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::book::Disbelieved;
@@ -58,8 +59,11 @@ impl Worker {
         {
             self.site.start_from = Some(start.at.as_event());
         }
+        let grants = self.book.grants();
+        self.site.grants = Arc::clone(&grants);
         for (_, ready) in self.ready_mut() {
             ready.casework.set_enforcement(enforcement);
+            ready.casework.set_grants(Arc::clone(&grants));
         }
         if let Some(rules) = self.book.current_rules() {
             self.shared.set_rules(&rules, enforcement);
@@ -164,6 +168,24 @@ impl Worker {
         let to = self.outputs.control();
         self.unburied = Some(over);
         self.in_transaction(&[Send { to, key: ENFORCEMENT.as_bytes().to_vec(), value: Some(value), headers }])
+    }
+
+    /// Says again what people have granted or taken back, where a record that nobody believes lies over it.
+    pub(super) fn say_grants_again(&mut self) -> Result<(), WorkerError> {
+        if !self.speaks {
+            return Ok(());
+        }
+        let to = self.outputs.control();
+        let buried = self.book.take_buried_grants().into_iter();
+        let again = |(key, value): (String, Vec<u8>)| {
+            let headers = self.trust.seal(key.as_bytes(), &value);
+            Send { to: to.clone(), key: key.into_bytes(), value: Some(value), headers }
+        };
+        let sends: Vec<Send> = buried.map(again).collect();
+        if sends.is_empty() {
+            return Ok(());
+        }
+        self.in_transaction(&sends)
     }
 
     /// No work before the rules are known.

@@ -11,6 +11,7 @@
 //! | `barrier` | when a deadline may fire |
 //! | `book`, `announce` | versions of the rules on `control` |
 //! | `switch`, `trust` | the kill switch; whom a worker believes on `control` |
+//! | `grants` | exceptions granted beyond one case: who may say what, which records count |
 //! | `outputs`, `state_codec` | what goes where, as which bytes |
 //! | `unread` | a batch waits while a Schema Registry doesn't answer |
 //! | `shared` | what HTTP and metrics may see |
@@ -20,6 +21,7 @@ mod barrier;
 mod book;
 mod control;
 mod ending;
+mod grants;
 mod outputs;
 mod ownership;
 mod part;
@@ -36,6 +38,7 @@ mod worker;
 
 pub use announce::{Announcement, Refused};
 pub use book::{Book, Current, Disbelieved, Start};
+pub use grants::{EXCEPTION, GrantError, REVOCATION, Said};
 pub use outputs::Outputs;
 pub use shared::{Readiness, Shared, Standing};
 pub use state_codec::{StateCodec, StateError};

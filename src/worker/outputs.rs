@@ -11,7 +11,9 @@ use crate::intake::{Rejected, Visibility};
 use crate::log::topics::{Counts, Topics};
 use crate::log::{Record, Send, Topic, TopicPartition};
 use crate::time::WallTime;
-use crate::wire::{Action, CaseEvent, CaseView, CloudEvents, Codec, DeadLetter, Gate, Receipt, RejectCode, WireError};
+use crate::wire::{
+    Action, CaseEvent, CaseView, CloudEvents, Codec, DeadLetter, ExceptionRecord, Gate, Receipt, RejectCode, WireError,
+};
 
 /// What goes where.
 #[derive(Clone)]
@@ -159,6 +161,17 @@ impl Outputs {
             _ => Vec::new(),
         };
         Ok(Send { to: self.out(&self.topics.gates, &uid.0), key: key.as_bytes().to_vec(), value, headers })
+    }
+
+    /// An exception, as it is now.
+    pub fn exception(&self, exception: &ExceptionRecord, at: WallTime) -> Result<Send, WireError> {
+        let value = self.codec.encode(exception)?;
+        Ok(Send {
+            to: self.out(&self.topics.exceptions, &exception.case_uid.0),
+            key: exception.key().into_bytes(),
+            headers: self.events.exception(exception, at, &value),
+            value: Some(value),
+        })
     }
 
     /// A dead letter of intake.

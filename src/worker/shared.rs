@@ -197,6 +197,7 @@ impl Shared {
         self.metrics.observe_all(observations);
     }
 
+    /// `gone`: what the gauges lose with it.
     pub(super) fn dropped(&self, at: Holder, gone: &[Observation]) {
         self.views.retain(|_, (holder, _)| *holder != at);
         self.gates.retain(|_, (holder, _)| *holder != at);

@@ -117,6 +117,7 @@ impl Statement {
             healthy: None,
             observed: std::collections::BTreeMap::new(),
             evidence: Vec::new(),
+            exception: None,
         }
     }
 

@@ -262,6 +262,9 @@ impl Worker {
         for event in &out.events {
             push(outputs.case_event(event))?;
         }
+        for exception in &out.exceptions {
+            push(outputs.exception(exception, at))?;
+        }
         for stray in &out.strays {
             *done.rejected.entry(RejectCode::UnknownCase).or_default() += 1;
             push(outputs.stray(stray))?;

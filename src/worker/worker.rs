@@ -214,6 +214,7 @@ impl Worker {
         self.announce_reloaded()?;
         self.tell_another_ceiling();
         self.say_off_again()?;
+        self.say_grants_again()?;
         self.restore_slices()?;
         self.look_at_lag();
         let polled = match self.log.poll(self.next_want()) {

@@ -64,7 +64,7 @@ fn a_refused_reload_is_one_line_that_names_every_mistake() {
     site.write("policy.yaml", &policy.replace("path: enforce", "path: enforced").replace("need: 2", "need: many"));
     let told = line(&mut process, "the reload is refused as a whole");
     for word in
-        ["ERROR", "errors=2", "policy.yaml:16:45: ", "policy.yaml:24:11: ", "did you mean `enforce`?", "`many`", " | "]
+        ["ERROR", "errors=2", "policy.yaml:16:45: ", "policy.yaml:25:11: ", "did you mean `enforce`?", "`many`", " | "]
     {
         assert!(told.contains(word), "{word}: {told}");
     }

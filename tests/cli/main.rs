@@ -7,6 +7,7 @@
 #[path = "../support/command.rs"]
 mod command;
 mod drills;
+mod exceptions;
 mod gates;
 mod http;
 #[path = "../kafka/input.rs"]

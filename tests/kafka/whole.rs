@@ -32,6 +32,7 @@ fn say(install: &Install, to: &Action, kind: FeedbackKind, actor: Option<&str>, 
         healthy: Some(true),
         observed: BTreeMap::from([("finding.status".to_owned(), "fixed".to_owned())]),
         evidence: Vec::new(),
+        exception: None,
     };
     let headers = actor.map_or_else(Vec::new, |a| signed_headers(&feedback, a, secret(a).as_bytes()).to_vec());
     let send = Send {

@@ -33,6 +33,58 @@ const MISTAKES: &[(&str, &str)] = &[
         "policy.yaml:4:13: error: `short` of `open_ticket` doesn't say remediation, evidence",
     ),
     (
+        "exceptions:\n  - {id: a, kind: freeze, match: {class: secret}, reason: x, approver: team/a}",
+        "policy.yaml:4:5: error: an exception without an end; add `until:",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: freez, match: {class: secret}, reason: x, approver: team/a, until: 2027-01-04}",
+        "policy.yaml:4:19: error: `freez` is no kind of exception; did you mean `freeze`?",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: freeze, match: {class: secret}, reason: x, approver: owner, until: 2027-01-04}",
+        "policy.yaml:4:72: error: found `owner`; expected team/… or person/…",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: accepted_risk, match: {}, reason: x, approver: team/a, until: 2027-01-04}",
+        "policy.yaml:4:5: error: `accepted_risk` of everything",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: freeze, match: {class: secret}, reason: x, approver: team/a, from: 2027-01-04, until: 2027-01-03}",
+        "policy.yaml:4:5: error: it ends before it begins",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: freeze, match: {class: secret}, reason: x, approver: team/a, until: 2027-01-04, revisit: 2027-02-01}",
+        "policy.yaml:4:5: error: it is over before anybody looks again",
+    ),
+    (
+        "exceptions:\n  - {id: a, kind: freeze, match: {class: secret}, reason: x, approver: team/a, until: 2027-01-04, pauses: [repair]}",
+        "policy.yaml:4:108: error: `repair` is no target",
+    ),
+    (
+        "grants:\n  - {kinds: [legal_hold], by: [team/a], scopes: [planet]}",
+        "policy.yaml:4:50: error: `planet` is no scope",
+    ),
+    (
+        "grants:\n  - {kinds: [legal_hold], by: [owner], scopes: [account]}",
+        "policy.yaml:4:32: error: found `owner`; expected team/… or person/…",
+    ),
+    (
+        "approvals: {ok: {ask: [team/a], expires: 1h}}\nactions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, exception: {kinds: [freeze], approve: nobody}}",
+        "policy.yaml:6:65: error: approval `nobody` is not defined",
+    ),
+    (
+        "approvals: {ok: {ask: [team/a], expires: 1h}}\nactions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, exception: {kinds: [freeze], approve: ok, at_most: 400d}}",
+        "policy.yaml:6:78: error: an exception of 400d; at most 366d",
+    ),
+    (
+        "approvals: {ok: {ask: [team/a], expires: 1h}}\nactions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, exception: {kinds: [freeze], approve: ok, meanwhile: opn}}",
+        "policy.yaml:6:80: error: `opn` is no action, nor the undo of one; did you mean `open`?",
+    ),
+    (
+        "approvals: {ok: {ask: [team/a], expires: 1h}}\nactions: {shut: {by: bot, undo: open, answer_within: 1m}}\nplaybooks:\n  - {id: a, path: ticket, exception: {kinds: [], approve: ok}}",
+        "policy.yaml:6:46: error: no kind of exception",
+    ),
+    (
         "suppress:\n  - {id: a, match: {severty: low}, reason: x, until: 2027-01-01}",
         "policy.yaml:4:21: error: unknown field `severty`; did you mean `severity`?",
     ),

@@ -114,6 +114,7 @@ impl Desk {
             healthy: None,
             observed: BTreeMap::from([("credential.state".to_owned(), "inactive".to_owned())]),
             evidence: Vec::new(),
+            exception: None,
         };
         let actor = Actor { kind: actor.0, id: actor.1.into() };
         let said = SignedFeedback { feedback, actor, received_at: self.now };

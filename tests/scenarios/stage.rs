@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use shutter::casework::{Enforcement, Site};
+use shutter::casework::{Enforcement, Grants, Site};
 use shutter::engine::{Answered, Engine, Trials};
 use shutter::formats::{Format, Mapping, Redactor, Reject};
 use shutter::intake::{Decode, ReadFeedback, Settings, Source};
 use shutter::log::{Header, Record, TopicPartition};
+use shutter::metrics::SlaTarget;
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::responders::{Deed, Responder, Script, Simulated};
 use shutter::time::{Span, WallTime};
 use shutter::wire::{
-    Action, ActionKind, Actor, ActorKind, Coverage, Drill, Feedback, FeedbackKind, Gate, GateQuestion, SignedFeedback,
+    Action, ActionKind, Actor, ActorKind, Coverage, Drill, ExceptionAsk, ExceptionGrant, ExceptionKind,
+    ExceptionRevocation, Feedback, FeedbackKind, Gate, GateQuestion, SignedFeedback,
 };
 
 use crate::plain::Plain;
@@ -106,6 +108,7 @@ struct Stage {
     offset: i64,
     said: usize,
     site: Site,
+    grants: Grants,
 }
 
 /// The story with what came out of it beneath each line.
@@ -146,7 +149,16 @@ fn staged(story: &Story, trials: Trials) -> Result<Stage, String> {
     let cast = cast(&set("responders", "nobody"), &rules)?;
     let engine = Engine::new(settings, site.clone(), rules, trials, start);
     let out = Transcript { start, ..Transcript::default() };
-    Ok(Stage { show: Answered::new(engine, cast), out, catalog, policy, offset: 0, said: 0, site })
+    Ok(Stage {
+        show: Answered::new(engine, cast),
+        out,
+        catalog,
+        policy,
+        offset: 0,
+        said: 0,
+        site,
+        grants: Grants::default(),
+    })
 }
 
 fn told(stage: &mut Stage, story: &Story) -> Result<String, String> {
@@ -246,6 +258,21 @@ impl Stage {
                 let rules = rules(&self.policy, &self.catalog)?;
                 self.out.scrape.iter().for_each(|scrape| scrape.reload(&rules));
                 let happened = self.show.engine.set_rules(rules).map_err(|e| e.to_string())?;
+                self.heard(happened);
+                Ok(())
+            }
+            "grant" => self.grant(&words),
+            "revoke" => {
+                let at = self.show.engine.now();
+                let named = |name: &str| words.named.get(name).cloned().unwrap_or_default();
+                self.grants.revoke(ExceptionRevocation {
+                    id: words.word(1)?.into(),
+                    granted_by: named("of").into(),
+                    revoked_by: words.word(3)?.into(),
+                    reason: named("reason"),
+                    at,
+                });
+                let happened = self.show.engine.set_grants(Arc::new(self.grants.clone())).map_err(|e| e.to_string())?;
                 self.heard(happened);
                 Ok(())
             }
@@ -395,6 +422,7 @@ impl Stage {
             Some(action) => Some(sent(&|a| a.action == action).ok_or("no such action was sent")?.command_id),
             None => None,
         };
+        let of = named("of");
         let digest = match (kind, named("digest")) {
             // Of what is said: a plan that is sent whole.
             (_, Some(word)) if word == "sha256" => {
@@ -402,11 +430,21 @@ impl Stage {
             }
             (_, Some(digest)) => Some(digest),
             (FeedbackKind::Approved | FeedbackKind::Rejected, None) => {
-                sent(&|a| a.kind == ActionKind::Approve).map(|a| a.digest)
+                sent(&|a| a.kind == ActionKind::Approve && of.as_ref().is_none_or(|of| a.action == *of))
+                    .map(|a| a.digest)
             }
             _ => None,
         };
         let generation = named("generation").map(|n| n.parse().map_err(|_| "generation is no number")).transpose()?;
+        let when = |name: &str| named(name).map(|at| time(&at, now)).transpose();
+        let exception = match named("kind") {
+            Some(word) => Some(ExceptionAsk {
+                kind: ExceptionKind::parse(&word).ok_or("no such kind of exception")?,
+                until: when("until")?,
+                revisit: when("revisit")?,
+            }),
+            None => None,
+        };
         self.said += 1;
         let observed = words.named.iter();
         let observed = observed.filter_map(|(n, v)| n.strip_prefix("observed.").map(|f| (f.to_owned(), v.clone())));
@@ -418,7 +456,7 @@ impl Stage {
             kind,
             command_id: command,
             digest,
-            claimed_actor: None,
+            claimed_actor: named("claimed"),
             at: named("at").map_or(Ok(now), |at| time(&at, now))?,
             reason: named("reason"),
             reference: named("reference"),
@@ -426,6 +464,7 @@ impl Stage {
             healthy: named("healthy").map(|word| word == "yes"),
             observed: observed.collect(),
             evidence: Vec::new(),
+            exception,
         };
         let said = SignedFeedback { feedback, actor, received_at: now };
         let happened = self.show.engine.feedback(said).map_err(|e| e.to_string())?;
@@ -448,6 +487,31 @@ impl Stage {
                 format!("  {} {} by {} ({}){waits}", gate.case_uid, gate.state, gate.action, gate.why),
             );
         }
+        Ok(())
+    }
+
+    /// `grant ID by NAME kind=… until=+5d reason="…" [account=1111] [rule=…] [resource=…] [from=+1h] [pauses=a,b]`
+    fn grant(&mut self, words: &Words) -> Result<(), String> {
+        let now = self.show.engine.now();
+        let named = |name: &str| words.named.get(name).cloned();
+        let when = |name: &str| named(name).map(|at| time(&at, now)).transpose();
+        let scope = ["account", "rule", "resource", "case"];
+        let pauses = named("pauses").map(|list| list.split(',').filter_map(SlaTarget::parse).collect());
+        self.grants.grant(ExceptionGrant {
+            id: words.word(1)?.into(),
+            kind: ExceptionKind::parse(&named("kind").unwrap_or_default()).ok_or("no such kind of exception")?,
+            scope: scope.into_iter().filter_map(|word| Some((word.into(), named(word)?))).collect(),
+            reason: named("reason").unwrap_or_default(),
+            granted_by: words.word(3)?.into(),
+            requested_by: None,
+            at: now,
+            from: when("from")?,
+            until: when("until")?.ok_or("until=…")?,
+            revisit: None,
+            pauses: pauses.unwrap_or_else(|| SlaTarget::ALL.to_vec()),
+        });
+        let happened = self.show.engine.set_grants(Arc::new(self.grants.clone())).map_err(|e| e.to_string())?;
+        self.heard(happened);
         Ok(())
     }
 
@@ -482,6 +546,15 @@ impl Stage {
                 }
                 for (name, at) in view.breached.each() {
                     self.out.say(at, format!("  missed: {name}"));
+                }
+                if view.paused_ms > 0 {
+                    self.out.say(now, format!("  clocks stood still for {}", Span::millis(view.paused_ms)));
+                }
+                if let Some(held) = &view.exception {
+                    let pauses: Vec<&str> = held.pauses.iter().map(|target| target.as_str()).collect();
+                    let line =
+                        format!("  {} {} since {}, pauses {}", held.kind, held.id, held.since, pauses.join(", "));
+                    self.out.say(now, line);
                 }
                 for entry in &view.timeline {
                     self.out.say(entry.at, format!("  {}: {}", entry.actor, entry.what));

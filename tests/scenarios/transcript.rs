@@ -76,6 +76,17 @@ impl Transcript {
         for action in &happened.actions {
             self.action(action);
         }
+        for exception in &happened.exceptions {
+            let ended = exception.ended.as_ref().map(|end| format!(", {} by {}", end.how, end.by));
+            let line = format!(
+                "exceptions: {} {} of {}{}",
+                exception.kind,
+                exception.id,
+                self.name(exception.case_uid),
+                ended.unwrap_or_else(|| format!(" until {}", clock(exception.until, self.start)))
+            );
+            self.say(at, line);
+        }
         for rejected in &happened.dead_letters {
             let letter = &rejected.letter;
             self.say(at, format!("dead letter, {:?}: {} ({})", rejected.visibility, letter.code, letter.message));

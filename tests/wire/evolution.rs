@@ -81,6 +81,8 @@ pub fn changed<T: WireRecord>(change: impl FnOnce(&mut Vec<Value>)) -> Schema {
 pub fn feedback_json() -> Value {
     let mut value = sample_json(Feedback::schemas().current.schema, &mut Full);
     value["at"] = json!(1_769_860_800_123_i64);
+    // The untyped writer finds no record in a union for what JSON has as an object.
+    value["exception"] = Value::Null;
     value
 }
 
@@ -94,7 +96,7 @@ fn the_current_version_by_another_writer_is_read() {
     let bytes = framed(Feedback::schemas().current.schema, feedback_json());
     let feedback: Feedback = Codec::default().decode(&bytes).expect("read");
     assert_eq!(feedback.at.as_millis(), 1_769_860_800_123);
-    assert_eq!(feedback, sample(&mut Full));
+    assert_eq!(feedback, Feedback { exception: None, ..sample(&mut Full) });
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn a_misspelt_field_in_json_is_refused_with_the_nearest() {
     let mut value = by_hand();
     value["mood"] = json!({"deep": ["unknown"]});
     let error = Codec::default().decode::<Feedback>(value.to_string().as_bytes()).expect_err("no such field");
-    assert!(error.to_string().ends_with("observed, evidence"), "all that there are: {error}");
+    assert!(error.to_string().ends_with("observed, evidence, exception"), "all that there are: {error}");
     // What is observed has names of its own; and an action of a newer version is still read.
     let mut value = by_hand();
     value["observed"] = json!({"mood": "fine"});

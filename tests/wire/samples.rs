@@ -142,7 +142,7 @@ fn text(doc: &str, chance: &mut dyn Chance) -> Value {
 macro_rules! for_each_record {
     ($function:ident $(, $argument:expr)*) => {{
         use shutter::casework::{BudgetState, Case, FindingState, RulesState, StormState, WindowState};
-        use shutter::wire::{Action, CaseEvent, CaseView, DeadLetter, Feedback, Gate, Receipt};
+        use shutter::wire::{Action, CaseEvent, CaseView, DeadLetter, ExceptionRecord, Feedback, Gate, Receipt};
         $function::<Feedback>($($argument),*);
         $function::<CaseEvent>($($argument),*);
         $function::<Action>($($argument),*);
@@ -150,6 +150,7 @@ macro_rules! for_each_record {
         $function::<Gate>($($argument),*);
         $function::<Receipt>($($argument),*);
         $function::<DeadLetter>($($argument),*);
+        $function::<ExceptionRecord>($($argument),*);
         $function::<Case>($($argument),*);
         $function::<FindingState>($($argument),*);
         $function::<BudgetState>($($argument),*);

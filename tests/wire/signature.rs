@@ -36,7 +36,7 @@ fn a_change_of_any_field_breaks_the_signature() {
         let headers = signed_headers(&feedback, "iam-1", SECRET);
         let json = serde_json::to_value(&feedback).expect("JSON");
         let fields: BTreeSet<&String> = json.as_object().expect("an object").keys().collect();
-        assert_eq!(fields.len(), 15, "a new field must be signed, too: {fields:?}");
+        assert_eq!(fields.len(), 16, "a new field must be signed, too: {fields:?}");
         for field in fields {
             let mut changed = json.clone();
             let old = &json[field];
@@ -48,6 +48,7 @@ fn a_change_of_any_field_breaks_the_signature() {
                 "healthy" => json!(old.as_bool() != Some(true)),
                 "observed" => json!({"key 0": "changed"}),
                 "evidence" => json!(["changed"]),
+                "exception" => json!({"kind": "freeze", "until": "2026-02-01T00:00:00.001Z", "revisit": null}),
                 _ => json!("changed"),
             };
             assert_ne!(&changed[field], old);
@@ -89,6 +90,31 @@ fn the_signature_is_what_the_doc_says() {
     }))
     .expect("feedback");
     assert_eq!(sign(&feedback, SECRET), "ce559fd06c392778d30298623ec86bbc8b4ebd9e0f447d05f81c69559a15a14f");
+}
+
+/// The second layout, as the doc says; each part of the exception is in it.
+#[test]
+fn an_exception_is_signed_with_its_kind_and_its_dates() {
+    let plain = json!({
+        "id": "a-1", "tenant": "acme", "case_uid": "0123456789abcdef0123456789abcdef", "generation": 2,
+        "kind": "exception_requested", "at": "2026-01-31T12:00:00Z", "reason": "r",
+    });
+    let with = |exception: Value| {
+        let mut asked = plain.clone();
+        asked["exception"] = exception;
+        sign(&serde_json::from_value(asked).expect("feedback"), SECRET)
+    };
+    let signatures: BTreeSet<String> = [
+        with(Value::Null),
+        with(json!({"kind": "freeze"})),
+        with(json!({"kind": "legal_hold"})),
+        with(json!({"kind": "freeze", "until": "2026-02-28T00:00:00Z"})),
+        with(json!({"kind": "freeze", "revisit": "2026-02-28T00:00:00Z"})),
+    ]
+    .into();
+    assert_eq!(signatures.len(), 5);
+    let whole = with(json!({"kind": "freeze", "until": "2026-02-28T00:00:00Z", "revisit": "2026-02-14T00:00:00Z"}));
+    assert_eq!(whole, "17545e415b94b7b3dd7cbc786910fc851932327e8d8e922b1a050c67b96b14c5");
 }
 
 #[test]

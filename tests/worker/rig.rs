@@ -17,7 +17,8 @@ use shutter::metrics::Metrics;
 use shutter::policy::{Catalog, Ceiling, Policy, Rules, Sources};
 use shutter::time::{Span, WallTime};
 use shutter::wire::{
-    Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, Feedback, Gate, Keyring, Receipt, WireRecord,
+    Action, ActionKind, Actor, ActorKind, CaseView, Codec, DeadLetter, ExceptionRecord, Feedback, Gate, Keyring,
+    Receipt, WireRecord,
 };
 use shutter::worker::{Announcement, Outputs, Setup, Shared, StateCodec, Trust, Worker, WorkerError};
 
@@ -293,6 +294,7 @@ impl Rig {
             healthy: None,
             observed: BTreeMap::from([("finding.status".to_owned(), "fixed".to_owned())]),
             evidence: Vec::new(),
+            exception: None,
         }
     }
 
@@ -313,6 +315,10 @@ impl Rig {
 
     pub fn receipts(&self) -> Vec<Receipt> {
         self.all(&self.topics.audit)
+    }
+
+    pub fn exceptions(&self) -> Vec<ExceptionRecord> {
+        self.all(&self.topics.exceptions)
     }
 
     pub fn dead_letters(&self) -> Vec<DeadLetter> {

@@ -85,9 +85,9 @@ impl Command {
         self.kind == ActionKind::Enforce && self.purpose == Purpose::Act
     }
 
-    /// Whether it changes something in the world now, for its case or to buy time.
+    /// Whether it changes something in the world now: for its case, to buy time, or while an exception holds.
     pub fn acts(&self) -> bool {
-        self.kind == ActionKind::Enforce && matches!(self.purpose, Purpose::Act | Purpose::Contain)
+        self.kind == ActionKind::Enforce && matches!(self.purpose, Purpose::Act | Purpose::Contain | Purpose::Meanwhile)
     }
 
     /// Whether an answer may still change what we know of it.

@@ -10,7 +10,7 @@ use crate::finding::Severity;
 use crate::time::WallTime;
 use crate::wire::{BottleneckKind, CaseView};
 
-const PATHS: [&str; 5] = ["enforce", "approve", "ticket", "incident", "observe"];
+const PATHS: [&str; 6] = ["enforce", "approve", "ticket", "incident", "exception", "observe"];
 
 /// Columns that a narrow terminal does without, the first of them first.
 const SPARE: [&str; 6] = ["path", "exposed", "since", "risk", "phase", "owner"];

@@ -8,7 +8,7 @@ use crate::cli::site::{Format, Site};
 use crate::cli::{exit, shown};
 use crate::clock;
 use crate::finding::Severity;
-use crate::time::WallTime;
+use crate::time::{Span, WallTime};
 use crate::wire::{CaseView, ContainmentView, OwnerRef};
 
 pub(super) fn run(one: &One) -> anyhow::Result<ExitCode> {
@@ -39,6 +39,15 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
         }
         None => say("waits for", "nothing".to_owned())?,
     }
+    if let Some(held) = &view.exception {
+        let pauses: Vec<&str> = held.pauses.iter().map(|target| target.as_str()).collect();
+        let by = held.approvers.join(", ");
+        say("exception", format!("{} {} until {}, by {by}: {}", held.kind, held.id, held.until, held.reason))?;
+        say("stand still", format!("{}, since {}", pauses.join(", "), held.since))?;
+    }
+    if view.paused_ms > 0 {
+        say("stood still", Span::millis(view.paused_ms).to_string())?;
+    }
     if let Some(incident) = view.parent {
         say("part of", format!("incident {incident}"))?;
     }
@@ -65,12 +74,17 @@ fn print(view: &CaseView, now: WallTime) -> std::io::Result<()> {
     if let Some(c) = &view.containment {
         say("contained", containment(c, now))?;
     }
-    let end = view.closed_at.unwrap_or(now);
+    // What was accepted is closed, and exposed all the same.
+    let end = view.closed_at.filter(|_| view.phase == "closed_verified").unwrap_or(now);
     say("exposed", format!("{}, since {}", end.since(view.detected_at.as_wall()), view.detected_at))?;
     if let Some(closed) = view.closed_at {
         let how = view.verified_how.as_deref().unwrap_or("nobody");
         let by = view.verified_by.as_deref().unwrap_or_default();
-        say("closed", format!("{closed}, verified by {how} {by}"))?;
+        let how = match &view.exception {
+            Some(held) => format!("not verified, by an exception until {}", held.until),
+            None => format!("verified by {how} {by}"),
+        };
+        say("closed", format!("{closed}, {how}"))?;
     }
     say(
         "findings",

@@ -23,6 +23,8 @@ const NEED_A_KEY: &[FeedbackKind] = &[
     FeedbackKind::Repaired,
     FeedbackKind::Verified,
     FeedbackKind::VerificationFailed,
+    FeedbackKind::ExceptionRequested,
+    FeedbackKind::ExceptionRevoked,
 ];
 
 pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
@@ -50,7 +52,7 @@ pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
     }
     let view = site.case(&about.uid)?;
     let request = match kind {
-        FeedbackKind::Approved | FeedbackKind::Rejected => Some(asked(&site, &view)?),
+        FeedbackKind::Approved | FeedbackKind::Rejected => Some(asked(&site, &view, said)?),
         _ => None,
     };
     if let Some(request) = &request {
@@ -72,6 +74,7 @@ pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
         healthy: said.healthy,
         observed: said.observed.clone(),
         evidence: about.evidence.clone(),
+        exception: said.exception.clone(),
     };
     // What would only become a dead letter is told now.
     feedback_is_acceptable(&site.config.tenant, &feedback, clock::now())
@@ -82,21 +85,27 @@ pub(super) fn run(said: &Said) -> anyhow::Result<ExitCode> {
 }
 
 /// The request for approval that waits in this case.
-fn asked(site: &Site, view: &CaseView) -> anyhow::Result<Action> {
+fn asked(site: &Site, view: &CaseView, said: &Said) -> anyhow::Result<Action> {
     let open = |action: &Action| {
         view.commands.iter().any(|c| c.command_id == action.command_id && c.state == "sent")
             && action.case_uid == view.uid
             && action.generation == view.generation
             && action.cancel_of.is_none()
+            && said.command.as_ref().is_none_or(|id| action.command_id.starts_with(id.as_str()))
     };
     let topic = site.topics.actions.get(&ActionKind::Approve).cloned().expect("every kind of action has its topic");
-    let mut found = None;
+    let mut found: Vec<Action> = Vec::new();
     site.each(&topic, &mut |action: Action| {
         if open(&action) {
-            found = Some(action);
+            found.push(action);
         }
     })?;
-    found.ok_or_else(|| {
+    if found.len() > 1 {
+        let lines: Vec<String> =
+            found.iter().map(|a| format!("\n  {} {}", a.command_id, shown::line(&a.summary))).collect();
+        return Err(exit::usage(format!("several requests wait; say which by --command:{}", lines.concat())));
+    }
+    found.pop().ok_or_else(|| {
         let waits = view.bottleneck.as_ref().map_or_else(
             || format!("it is {}", view.phase),
             |b| format!("it waits for {} {}: {}", b.kind, b.who, b.next_step),
@@ -111,6 +120,11 @@ fn confirm(view: &CaseView, request: &Action, said: &Said) -> anyhow::Result<()>
     writeln!(err, "case     {} (generation {}): {}", view.uid, view.generation, shown::line(&view.title))?;
     writeln!(err, "action   {}", shown::line(&request.action))?;
     writeln!(err, "target   {}", shown::line(&request.target.canonical()))?;
+    for (name, value) in &request.parameters {
+        if !matches!(name.as_str(), "need" | "expires") {
+            writeln!(err, "{name:8} {}", shown::line(value))?;
+        }
+    }
     writeln!(err, "asked    {}", shown::line(&request.recipients.join(", ")))?;
     writeln!(err, "expires  {}", request.not_after)?;
     writeln!(err, "digest   {}", shown::line(&request.digest))?;

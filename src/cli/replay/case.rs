@@ -33,7 +33,7 @@ impl Told {
             CasePath::Enforce => 3,
             CasePath::Approve => 2,
             CasePath::Ticket => 1,
-            CasePath::Observe => 0,
+            CasePath::Exception | CasePath::Observe => 0,
         };
         let closed = view.closed_at.is_some();
         (Reverse(boldness), Reverse(view.severity), closed, Reverse(view.detections), view.opened_at, view.uid)
@@ -79,6 +79,8 @@ impl Told {
             contained_at,
             commands,
             timeline,
+            exception,
+            paused_ms,
             // The records of a file bear no mark that counts.
             drill: _,
             parent,
@@ -116,6 +118,10 @@ impl Told {
         line.put("breached", json!(breached));
         line.put("containment", json!(containment));
         line.put("contained_at", json!(contained_at));
+        exception.iter().for_each(|held| line.put("exception", json!(held)));
+        if *paused_ms > 0 {
+            line.put("paused_ms", json!(paused_ms));
+        }
         line.put("remediation", json!(remediation));
         line.put("group_key", json!(group_key));
         line.put("sources", json!(sources));

@@ -78,13 +78,20 @@ fn paths(tally: &Tally) -> String {
         return String::new();
     }
     let now = format!("as it is ({})", tally.ceiling);
-    let mut text = format!("\n{:8}  {:>14}  {:>20}  {now:>18}\n", "path", "their playbook", "with ceiling enforce");
-    let paths = [CasePath::Incident, CasePath::Enforce, CasePath::Approve, CasePath::Ticket, CasePath::Observe];
+    let mut text = format!("\n{:9}  {:>14}  {:>20}  {now:>18}\n", "path", "their playbook", "with ceiling enforce");
+    let paths = [
+        CasePath::Incident,
+        CasePath::Enforce,
+        CasePath::Approve,
+        CasePath::Ticket,
+        CasePath::Exception,
+        CasePath::Observe,
+    ];
     for path in paths {
         let of = |counts: &Counts| counts.get(path.as_str()).copied().unwrap_or_default();
         let [wanted, lifted, now] = [of(&tally.wanted), of(&tally.would_be), of(&tally.paths)];
         if wanted + lifted + now > 0 {
-            let _never_fails = writeln!(text, "{:8}  {wanted:>14}  {lifted:>20}  {now:>18}", path.as_str());
+            let _never_fails = writeln!(text, "{:9}  {wanted:>14}  {lifted:>20}  {now:>18}", path.as_str());
         }
     }
     if !tally.held_by.is_empty() {

@@ -13,7 +13,7 @@ use crate::policy::report::Place;
 use crate::policy::{Ceiling, Sources};
 use crate::responders::{Deed, Script};
 use crate::time::{Span, WallTime};
-use crate::wire::{ActorKind, FeedbackKind};
+use crate::wire::{ActorKind, ExceptionKind, FeedbackKind};
 
 /// One file.
 pub(super) struct TestFile {
@@ -81,6 +81,32 @@ impl Moment {
             Self::At(at) => at,
         }
     }
+}
+
+/// A time to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// So long after the step.
+    In(Span),
+    /// Then.
+    At(WallTime),
+}
+
+impl Ahead {
+    pub fn from(self, now: WallTime) -> WallTime {
+        match self {
+            Self::In(span) => now.plus(span),
+            Self::At(at) => at,
+        }
+    }
+}
+
+/// What is asked to be held back, or accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Excepted {
+    pub kind: ExceptionKind,
+    pub until: Option<Ahead>,
+    pub revisit: Option<Ahead>,
 }
 
 /// One thing that happens.
@@ -156,6 +182,7 @@ pub(super) struct Said {
     pub observed: Vec<(String, String)>,
     pub at: Option<Moment>,
     pub digest: Option<String>,
+    pub exception: Option<Excepted>,
 }
 
 /// What a verifier says of what depends on it.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use smol_str::SmolStr;
 
 use super::detection;
+use super::excepted::excepted;
 use super::model::{
     Act, CatalogFrom, Detection, Health, Moment, Raw, ReadBy, Responders, Said, Setting, Step, Test, TestFile, script,
 };
@@ -390,6 +391,7 @@ impl Reader<'_> {
             observed,
             at: fields.get("said_at").and_then(|node| moment(node, problems)),
             digest,
+            exception: fields.get("exception").and_then(|node| excepted(node, problems)),
         })
     }
 }
@@ -424,7 +426,7 @@ fn responders(node: &Node, problems: &mut Problems) -> Option<Responders> {
     Some(Responders::Willing(all))
 }
 
-fn time(node: &Node, problems: &mut Problems) -> Option<WallTime> {
+pub(super) fn time(node: &Node, problems: &mut Problems) -> Option<WallTime> {
     let found = text(node, "a time, such as 2026-11-24T09:00:00Z", problems)?;
     let read = WallTime::parse(found);
     if let Err(error) = &read {

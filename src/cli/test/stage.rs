@@ -24,7 +24,7 @@ use crate::log::{Record, TopicPartition};
 use crate::policy::{Ceiling, Rules};
 use crate::responders::{Responder, Simulated};
 use crate::time::WallTime;
-use crate::wire::{Action, ActionKind, Actor, ActorKind, Feedback, FeedbackKind, SignedFeedback};
+use crate::wire::{Action, ActionKind, Actor, ActorKind, ExceptionAsk, Feedback, FeedbackKind, SignedFeedback};
 
 /// When a test starts that doesn't say: a Monday morning.
 const START: &str = "2026-03-02T09:00:00Z";
@@ -241,6 +241,11 @@ impl<'a> Stage<'a> {
             healthy: said.healthy.map(|health| health == Health::Well),
             observed: said.observed.iter().cloned().collect(),
             evidence: Vec::new(),
+            exception: said.exception.map(|asked| ExceptionAsk {
+                kind: asked.kind,
+                until: asked.until.map(|until| until.from(now)),
+                revisit: asked.revisit.map(|revisit| revisit.from(now)),
+            }),
         };
         let signed = SignedFeedback { feedback, actor, received_at: now };
         let happened = self.show.engine.feedback(signed).map_err(|error| error.to_string())?;

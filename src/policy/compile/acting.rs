@@ -11,11 +11,12 @@ use crate::policy::model::{
 };
 use crate::policy::node::{Key, Kind, Node};
 
+use super::contain;
 use super::draft::{ApprovalPlaces, Draft, Named, PlaybookPlaces};
+use super::exceptions;
 use super::matching::{field, predicate};
 use super::rules::recipient;
 use super::target;
-use super::{contain, refused};
 
 /// OpenC2 1.0, section 3.3.1.1.
 const VERBS: &[&str] = &[
@@ -185,9 +186,8 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
         let path_node = fields.need("path", problems);
         let path = path_node.and_then(|node| word(node, "path", Path::ALL, Path::as_str, problems));
         let contain = fields.get("contain").map(|node| contain::contain(node, draft, problems));
-        if let Some(node) = fields.get("exception") {
-            refused::exception(node, fields.key("exception").unwrap_or(fields.at), draft, problems);
-        }
+        let exception = fields.get("exception").map(|node| exceptions::terms(node, draft, problems));
+        let (exception, meanwhile) = exception.unwrap_or_default();
         let act = fields.get("act").map(|node| act(node, draft, problems));
         let approve = fields.get("approve").and_then(|node| {
             let approval = name(node, "the name of an approval", problems)?;
@@ -220,6 +220,7 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
             path: path_node.map_or_else(|| fields.at.clone(), |node| node.at.clone()),
             contain: fields.key("contain").cloned(),
             verify_by: verify.as_ref().and_then(|(_, at)| at.clone()),
+            meanwhile,
         };
         fields.finish(problems);
         let good = act.as_ref().is_none_or(Option::is_some) && contain.as_ref().is_none_or(Option::is_some);
@@ -229,7 +230,7 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
             draft.rule(Named::Playbook, &places.id);
             draft.playbooks.push(places);
             let verify = verify.and_then(|(verify, _)| verify);
-            draft.policy.playbooks.push(Playbook { id, matcher, path, contain, act, approve, also, verify });
+            draft.policy.playbooks.push(Playbook { id, matcher, path, contain, act, approve, also, verify, exception });
         }
     }
 }

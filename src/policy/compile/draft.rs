@@ -28,6 +28,7 @@ pub(crate) enum Named {
     Storm,
     Budget,
     Protect,
+    Exception,
     Template,
 }
 
@@ -46,6 +47,7 @@ impl fmt::Display for Named {
             Self::Storm => "storm",
             Self::Budget => "budget",
             Self::Protect => "protection",
+            Self::Exception => "exception",
             Self::Template => "template",
         })
     }
@@ -66,6 +68,8 @@ pub(crate) struct PlaybookPlaces {
     pub path: Place,
     pub contain: Option<Place>,
     pub verify_by: Option<Place>,
+    /// Of its exception.
+    pub meanwhile: Option<Place>,
 }
 
 /// Places of one risk class.

@@ -13,7 +13,7 @@ use crate::policy::report::{Level, Place, Report, Warning};
 use crate::policy::source::Sources;
 
 use super::draft::{Draft, Named, NamedRecipient};
-use super::{acting, calendars, clocks, correlations, promotion, rules, storms, templates};
+use super::{acting, calendars, clocks, correlations, exceptions, promotion, rules, storms, templates};
 
 /// The language that these files are written in.
 const LANGUAGE: &str = "shutter/1";
@@ -31,6 +31,8 @@ pub struct Compiled {
     pub(in crate::policy) places: Places,
     /// Places of suppressions.
     pub(in crate::policy) suppress: Places,
+    /// Places of exceptions.
+    pub(in crate::policy) exceptions: Places,
 }
 
 impl Policy {
@@ -81,6 +83,7 @@ pub fn compile(sources: Sources) -> Compiled {
         draft.defined.iter().filter(|((k, _), _)| *k == kind).map(|((_, id), at)| (id.clone(), at.clone())).collect()
     };
     let (places, suppress) = (named(Named::Approval), named(Named::Suppress));
+    let exceptions = named(Named::Exception);
     let Draft { mut policy, recipients, .. } = draft;
     policy.digest = sources.digest();
     policy.grouping = grouping(&policy.group);
@@ -88,7 +91,7 @@ pub fn compile(sources: Sources) -> Compiled {
     report.sort();
     let policy = (!report.has_errors()).then(|| policy.indexed());
     let recipients = recipients.into_iter().map(|NamedRecipient { name, at }| (name, at)).collect();
-    Compiled { policy, report, recipients, places, suppress }
+    Compiled { policy, report, recipients, places, suppress, exceptions }
 }
 
 /// One document: any sections, in any order.
@@ -131,7 +134,7 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
             read(node, draft, problems);
         }
     }
-    let lists: [(&'static str, Reader); 17] = [
+    let lists: [(&'static str, Reader); 19] = [
         ("suppress", rules::suppress),
         ("group", rules::group),
         ("calendars", calendars::calendars),
@@ -148,6 +151,8 @@ fn section(document: &Node, draft: &mut Draft, problems: &mut Problems) {
         ("own_actors", rules::own_actors),
         ("sources", rules::sources),
         ("protect", rules::protect),
+        ("exceptions", exceptions::rules),
+        ("grants", exceptions::grants),
         ("verifiers", rules::verifiers),
     ];
     for (key, read) in lists {
@@ -172,6 +177,8 @@ fn whole(draft: &mut Draft, problems: &mut Problems) {
         ("breakers", policy.breakers.len()),
         ("sources", policy.sources.len()),
         ("protections", policy.protect.len()),
+        ("exceptions", policy.exceptions.rules.len()),
+        ("grants", policy.exceptions.grants.len()),
     ];
     for (what, size) in sizes.into_iter().filter(|(_, size)| *size > limits::RULES) {
         let message = format!("{size} {what} in all files; at most {} are taken", limits::RULES);

@@ -9,7 +9,7 @@
 //! | `acting.rs`, `contain.rs`, `target.rs` | what is done |
 //! | `promotion.rs` | the bar for acting unasked |
 //! | `correlations.rs`, `storms.rs` | what findings mean together, and when there are too many |
-//! | `refused.rs` | what this version doesn't run |
+//! | `exceptions.rs` | what may be held back, and for how long |
 //! | `draft.rs` | the rules with their places, for the lints |
 
 mod acting;
@@ -18,10 +18,10 @@ mod clocks;
 mod contain;
 mod correlations;
 pub(super) mod draft;
+mod exceptions;
 mod file;
 mod matching;
 mod promotion;
-mod refused;
 mod rules;
 mod storms;
 mod target;

@@ -264,9 +264,9 @@ fn counts(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Cou
     Some(Counts::Actions(names))
 }
 
-type ReadDay = fn(&str) -> Result<WallTime, NotATime>;
+pub(super) type ReadDay = fn(&str) -> Result<WallTime, NotATime>;
 
-fn day(node: &Node, read: ReadDay, problems: &mut Problems) -> Option<WallTime> {
+pub(super) fn day(node: &Node, read: ReadDay, problems: &mut Problems) -> Option<WallTime> {
     let text = text(node, "a date, such as 2027-03-31", problems)?;
     read(text).map_err(|_| problems.expected(node, "a date, such as 2027-03-31, or an RFC 3339 time")).ok()
 }

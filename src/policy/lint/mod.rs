@@ -5,12 +5,14 @@
 //! | `references.rs` | names that nothing has, definitions that nothing uses, cycles |
 //! | `safety.rs` | acting without a way back, without asking, without looking |
 //! | `clocks.rs` | clocks that stand still where they must not |
+//! | `exceptions.rs` | what is done while an exception holds |
 //! | `templates.rs` | tickets that nobody could act on |
 //! | `shadow.rs` | rules that earlier ones leave nothing to |
 //! | `outside.rs` | what only the catalog and the clock can tell |
 //! | `logic.rs` | which predicate follows from which |
 
 mod clocks;
+mod exceptions;
 pub(in crate::policy) mod logic;
 pub(super) mod outside;
 mod references;
@@ -34,6 +36,7 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     safety::absence(draft, problems);
     templates::incomplete(draft, problems);
     safety::raised(draft, problems);
+    exceptions::unknown(draft, problems);
     if problems.0.iter().any(|diagnostic| diagnostic.level == Level::Error) {
         return;
     }
@@ -41,5 +44,6 @@ pub(super) fn lint(draft: &Draft, problems: &mut Problems) {
     safety::playbooks(draft, problems);
     safety::targets(draft, problems);
     clocks::exposed(draft, problems);
+    exceptions::meanwhile(draft, problems);
     shadow::shadowed(draft, problems);
 }

@@ -57,7 +57,7 @@ impl Compiled {
         self.add(problems);
     }
 
-    /// Adds suppressions that are over.
+    /// Adds suppressions and exceptions that are over, or to be looked at again.
     pub fn check_time(&mut self, now: WallTime) {
         let mut problems = Problems::default();
         for rule in self.policy.iter().flat_map(|policy| &policy.suppress).filter(|rule| rule.until <= now) {
@@ -65,6 +65,26 @@ impl Compiled {
             problems
                 .warning(&at, "over", format!("suppression `{}` is over since {}", rule.id, rule.until))
                 .help("look again, then give it a new end or remove it");
+        }
+        for rule in self.policy.iter().flat_map(|policy| &policy.exceptions.rules) {
+            let at = || self.exceptions.iter().find(|(id, _)| *id == rule.id).map(|(_, at)| at.clone());
+            if rule.until <= now {
+                problems
+                    .warning(
+                        &at().unwrap_or_default(),
+                        "over",
+                        format!("exception `{}` is over since {}", rule.id, rule.until),
+                    )
+                    .help("remove it, or give it a new end");
+            } else if let Some(revisit) = rule.revisit.filter(|revisit| *revisit <= now) {
+                problems
+                    .warning(
+                        &at().unwrap_or_default(),
+                        "revisit",
+                        format!("exception `{}` was to be looked at again by {revisit}", rule.id),
+                    )
+                    .help("look whether it is still needed, then give it another `revisit`, or remove it");
+            }
         }
         self.add(problems);
     }

@@ -111,6 +111,7 @@ pub(super) fn unused(draft: &Draft, problems: &mut Problems) {
         .filter_map(|action| action.undo.as_ref())
         .collect();
     happening.extend(undos);
+    happening.extend(policy.playbooks.iter().filter_map(|p| p.exception.as_ref()?.meanwhile.as_ref()));
     for (named, name) in draft.defined.keys() {
         let used = match named {
             Named::Action => happening.contains(name),
