@@ -115,33 +115,42 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         diagnostics: reports.iter().flat_map(|report| &report.diagnostics).collect(),
         against_running: moves.as_ref(),
     };
-    let mut out = std::io::stdout().lock();
-    match args.format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&answer)?)?,
-        Format::Text => {
-            let colour = if std::io::stdout().is_terminal() { Colour::Always } else { Colour::Never };
-            for report in reports.iter().filter(|report| !report.diagnostics.is_empty()) {
-                writeln!(out, "{}\n", report.render(colour))?;
-            }
-            if let Some(catalog) = &catalog {
-                writeln!(out, "catalog: {}", held(catalog))?;
-            }
-            if let Some(policy) = &policy {
-                writeln!(out, "policy: {}", says(policy))?;
-            }
-            let (errors, warnings) = (answer.errors, answer.warnings);
-            writeln!(out, "{}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
-            for line in moves.iter().flat_map(Moves::lines) {
-                writeln!(out, "{}", shown::line(&line))?;
-            }
-        }
-    }
+    shown::though_unread(match args.format {
+        Format::Json => shown::json(&answer),
+        Format::Text => text(&reports, catalog.as_ref(), policy.as_ref(), &moves).map_err(anyhow::Error::from),
+    })?;
     Ok(ExitCode::from(match (answer.errors, answer.warnings) {
         (0, 0) => exit::OK,
         (0, _) if args.strict => exit::FOUND,
         (0, _) => exit::OK,
         _ => exit::USAGE,
     }))
+}
+
+/// Every diagnostic with the lines meant, what policy and catalog hold, and what would move.
+fn text<'a>(
+    reports: &[Report],
+    catalog: Option<&Catalog>,
+    policy: Option<&Policy>,
+    moves: impl IntoIterator<Item = &'a Moves>,
+) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let colour = if out.is_terminal() { Colour::Always } else { Colour::Never };
+    for report in reports.iter().filter(|report| !report.diagnostics.is_empty()) {
+        writeln!(out, "{}\n", report.render(colour))?;
+    }
+    if let Some(catalog) = catalog {
+        writeln!(out, "catalog: {}", held(catalog))?;
+    }
+    if let Some(policy) = policy {
+        writeln!(out, "policy: {}", says(policy))?;
+    }
+    let total = |level| reports.iter().map(|report| report.count(level)).sum::<usize>();
+    writeln!(out, "{}, {}", counted(total(Level::Error), "error"), counted(total(Level::Warning), "warning"))?;
+    for line in moves.into_iter().flat_map(Moves::lines) {
+        writeln!(out, "{}", shown::line(&line))?;
+    }
+    Ok(())
 }
 
 /// Under the catalog that was named, else the one that the configuration names.

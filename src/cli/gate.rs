@@ -139,15 +139,13 @@ fn show(args: &Show) -> anyhow::Result<ExitCode> {
     gates.retain(|gate| question.meets(gate));
     gates.sort_by_key(|gate| (gate.state, gate.since, gate.key()));
     let verdict = GateQuestion::verdict(&gates, Coverage::All);
-    match args.at.format {
-        Format::Json => {
-            shown::json(&serde_json::json!({"verdict": verdict, "gates": gates, "asked_at": clock::now()}))?;
-        }
+    // A shut gate is shut for a script that throws the words away, too.
+    shown::though_unread(match args.at.format {
+        Format::Json => shown::json(&serde_json::json!({"verdict": verdict, "gates": gates, "asked_at": clock::now()})),
         Format::Text => {
-            shown::say(verdict)?;
-            gates.iter().try_for_each(print)?;
+            shown::say(verdict).and_then(|()| gates.iter().try_for_each(print)).map_err(anyhow::Error::from)
         }
-    }
+    })?;
     Ok(ExitCode::from(if verdict == Verdict::Open { exit::OK } else { exit::FOUND }))
 }
 

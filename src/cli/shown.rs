@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
+use super::exit;
 use crate::limits::cut;
 
 /// A line on standard output.
@@ -12,6 +13,17 @@ use crate::limits::cut;
 /// Where nobody reads on.
 pub fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{text}")
+}
+
+/// The same where nobody reads on: then only the exit code is heard, and it must still be the one that was earned.
+///
+/// # Errors
+/// Any other that printing met.
+pub fn though_unread(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    match printed {
+        Err(error) if exit::is_silent(&error) => Ok(()),
+        printed => printed,
+    }
 }
 
 /// A remark on standard error. Whether anybody reads it changes nothing.

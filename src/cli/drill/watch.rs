@@ -103,34 +103,37 @@ fn missing(cases: &[CaseView]) -> Vec<String> {
 }
 
 fn print(route: &Route, format: Format) -> anyhow::Result<ExitCode> {
-    match format {
-        Format::Json => shown::json(route)?,
-        Format::Text => {
-            shown::say(format_args!("{}, ends by itself at {}", route.drill, route.ends_at))?;
-            let station = |name: &str, at: Option<WallTime>| match at {
-                Some(at) => shown::say(format_args!("  {name:<13} {at}  after {}", at.since(route.sent_at))),
-                None => shown::say(format_args!("  {name:<13} not yet")),
-            };
-            station("sent", Some(route.sent_at))?;
-            for view in &route.cases {
-                shown::say(format_args!("case {}: {}", view.uid, shown::line(&view.title)))?;
-                let owner = view.owner.as_ref().map_or("nobody", |owner| owner.id.as_str());
-                shown::say(format_args!("  owner         {}", shown::line(owner)))?;
-                station("received", Some(view.opened_at))?;
-                station("routed", routed(view))?;
-                station("acknowledged", acknowledged(view))?;
-                for c in &view.commands {
-                    shown::say(format_args!("  {:<13} {} → {}: {}", c.kind, c.action, c.responder, c.state))?;
-                }
-                if let Some(b) = &view.bottleneck {
-                    let (who, next) = (shown::line(&b.who), shown::line(&b.next_step));
-                    shown::say(format_args!("  waits for     {} {who}: {next}", b.kind))?;
-                }
-            }
-            for what in &route.missing {
-                shown::say(format_args!("missing: {}", shown::line(what)))?;
-            }
+    shown::though_unread(match format {
+        Format::Json => shown::json(route),
+        Format::Text => text(route).map_err(anyhow::Error::from),
+    })?;
+    Ok(ExitCode::from(if route.missing.is_empty() { exit::OK } else { exit::FOUND }))
+}
+
+fn text(route: &Route) -> std::io::Result<()> {
+    shown::say(format_args!("{}, ends by itself at {}", route.drill, route.ends_at))?;
+    let station = |name: &str, at: Option<WallTime>| match at {
+        Some(at) => shown::say(format_args!("  {name:<13} {at}  after {}", at.since(route.sent_at))),
+        None => shown::say(format_args!("  {name:<13} not yet")),
+    };
+    station("sent", Some(route.sent_at))?;
+    for view in &route.cases {
+        shown::say(format_args!("case {}: {}", view.uid, shown::line(&view.title)))?;
+        let owner = view.owner.as_ref().map_or("nobody", |owner| owner.id.as_str());
+        shown::say(format_args!("  owner         {}", shown::line(owner)))?;
+        station("received", Some(view.opened_at))?;
+        station("routed", routed(view))?;
+        station("acknowledged", acknowledged(view))?;
+        for c in &view.commands {
+            shown::say(format_args!("  {:<13} {} → {}: {}", c.kind, c.action, c.responder, c.state))?;
+        }
+        if let Some(b) = &view.bottleneck {
+            let (who, next) = (shown::line(&b.who), shown::line(&b.next_step));
+            shown::say(format_args!("  waits for     {} {who}: {next}", b.kind))?;
         }
     }
-    Ok(ExitCode::from(if route.missing.is_empty() { exit::OK } else { exit::FOUND }))
+    for what in &route.missing {
+        shown::say(format_args!("missing: {}", shown::line(what)))?;
+    }
+    Ok(())
 }

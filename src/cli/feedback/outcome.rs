@@ -138,16 +138,18 @@ pub(super) fn told(site: &Site, feedback: &Feedback, about: &About, mut watch: W
         (None, Some(why)) => ("without_effect", Some(why)),
         (None, None) => ("taken", None),
     };
-    match format {
+    shown::though_unread(match format {
         Format::Json => shown::json(&json!({
             "id": feedback.id,
             "outcome": word,
             "reason": reason,
             "story": outcome.story,
             "case": outcome.view,
-        }))?,
-        Format::Text => outcome.print(if idle.is_some() { "written down, and stops nothing" } else { word })?,
-    }
+        })),
+        Format::Text => outcome
+            .print(if idle.is_some() { "written down, and stops nothing" } else { word })
+            .map_err(anyhow::Error::from),
+    })?;
     let code = if reason.is_some() { exit::FOUND } else { exit::OK };
     Ok(ended(idle.as_deref().filter(|_| outcome.refused.is_none()), code))
 }
