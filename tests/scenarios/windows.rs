@@ -1,13 +1,13 @@
 //! Windows of correlations by themselves, against the definition: there is enough if some window of the timespan has it.
 
 use proptest::prelude::*;
-use shutter::casework::WindowState;
+use shutter::casework::{Casework, Enforcement, Outbox, Site, WindowState};
 use shutter::finding::{Class, Severity};
 use shutter::ids::CaseUid;
 use shutter::limits;
-use shutter::policy::CorrelationKind;
-use shutter::time::{EventTime, WallTime};
-use shutter::wire::{CorrelationEvent, Member, Seen};
+use shutter::policy::{Ceiling, CorrelationKind};
+use shutter::time::{EventTime, Span, WallTime};
+use shutter::wire::{CaseEvent, CaseEventKind, CorrelationEvent, Member, Seen};
 
 const TIMESPAN: i64 = 30_000;
 
@@ -172,4 +172,38 @@ fn it_is_armed_again_after_one_timespan_below() {
     // Exactly the timespan apart is together, a millisecond more is not.
     assert_eq!(fired(CorrelationKind::EventCount, 2, &[(0, 0, 0, 1), (TIMESPAN, 0, 0, 1)]), 1);
     assert_eq!(fired(CorrelationKind::EventCount, 2, &[(0, 0, 0, 1), (TIMESPAN + 1, 0, 0, 1)]), 0);
+}
+
+#[test]
+fn a_window_is_forgotten_when_nothing_was_said_to_it_for_long_enough_while_somebody_listened() {
+    let rules = crate::stage::rules("correlate.yaml", "base.yaml").expect("the stories' rules compile");
+    let new = || Casework::new(Site::new("acme", Ceiling::Enforce), rules.clone(), Enforcement::On);
+    let start = WallTime::parse("2026-03-02T09:00:00Z").expect("a time");
+    let mut said = event(CorrelationKind::EventCount, 5, 0, (start.as_millis(), 0, 1, 1));
+    said.name = "guesses".into();
+    let key = CaseUid([7; 16]);
+    let said = CaseEvent { correlation: Some(said), ..CaseEvent::of(CaseEventKind::Correlation, key, rules.stamp()) };
+    let mut out = Outbox::default();
+    let mut casework = new();
+    casework.handle(&said, "", start, &mut out).expect("not hollow");
+    casework.committed();
+    let keep = casework.store().windows().get(&key).expect("it is kept").keep();
+    let left = |casework: &mut Casework, at: WallTime| {
+        let mut out = Outbox::default();
+        casework.handle_time(at, 10, &mut out);
+        casework.committed();
+        casework.store().windows().len()
+    };
+    assert_eq!(left(&mut casework, start.plus(keep).minus(Span::millis(1))), 1);
+    assert_eq!(casework.next_timer(), Some(start.plus(keep)), "nobody else would look at it");
+    // Another worker takes the state over after a day in which nobody listened: what came meanwhile is still to be read.
+    let mut later = new();
+    later.store_to_load().load_window(casework.store().windows().get(&key).expect("still there").clone());
+    later.loaded(&mut Outbox::default());
+    let back = start.plus(Span::days(1));
+    assert_eq!(left(&mut later, back), 1);
+    assert_eq!(left(&mut later, back.plus(keep).minus(Span::millis(1))), 1);
+    assert_eq!(left(&mut later, back.plus(keep)), 0);
+    assert_eq!(left(&mut casework, start.plus(keep)), 0);
+    assert_eq!(casework.next_timer(), None);
 }
