@@ -15,7 +15,9 @@ use crate::limits;
 use crate::metrics::Observation;
 use crate::policy::{Ceiling, Rules};
 use crate::time::{EventTime, Span, WallTime};
-use crate::wire::{Action, Actor, CaseEvent, ExceptionRecord, Reason, Receipt, SignedFeedback, TimelineEntry};
+use crate::wire::{
+    Action, Actor, CaseEvent, ExceptionRecord, MatchedRule, Reason, Receipt, SignedFeedback, TimelineEntry,
+};
 
 /// What a site sets for all partitions.
 #[derive(Clone, Debug)]
@@ -148,6 +150,13 @@ impl Step<'_> {
         let mut receipt = self.receipt(case, outcome);
         receipt.reasons = reasons;
         self.out.receipts.push(receipt);
+    }
+
+    /// Adds a rule of the policy to the last receipt.
+    pub fn by_rule(&mut self, kind: &'static str, id: &SmolStr) {
+        if let Some(receipt) = self.out.receipts.last_mut() {
+            receipt.rules.push(MatchedRule { kind: SmolStr::new_static(kind), id: id.clone() });
+        }
     }
 
     fn receipt(&self, case: &mut Case, outcome: &str) -> Receipt {

@@ -59,7 +59,7 @@ impl Case {
             Some(rule) => asking::ask(step.rules, rule, Signs::Action, owner, step.now),
             None => return Err(Refusal::NobodyToAsk(terms.approve)),
         };
-        let question = question.map_err(|_nobody| Refusal::NobodyToAsk(terms.approve))?;
+        let question = question.map_err(|_nobody| Refusal::NobodyToAsk(terms.approve.clone()))?;
         let catalog = &step.rules.catalog;
         let person = |id: &str| catalog.person(id).map(|person| person.id.clone());
         let on_behalf = said.feedback.claimed_actor.as_deref().filter(|_| kind == ActorKind::Executor).and_then(person);
@@ -82,6 +82,7 @@ impl Case {
         let reasons = std::iter::once(reason("requested", text));
         let reasons = reasons.chain(away.into_iter().map(|(code, text)| reason(code, text))).collect();
         step.noted(self, "exception_requested", reasons);
+        step.by_rule("approval", &terms.approve);
         step.observe(Observation::Exception { kind: asked.kind, step: ExceptionStep::Requested });
         self.send_exception_request(asked, step);
         Ok(())

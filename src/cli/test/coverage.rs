@@ -9,7 +9,8 @@ use crate::policy::{Policy, Rules};
 use crate::wire::Receipt;
 
 /// Kinds of rules, in the order in which they are told.
-const KINDS: [&str; 8] = ["playbook", "risk", "group", "suppress", "protect", "budget", "breaker", "approval"];
+const KINDS: [&str; 9] =
+    ["playbook", "risk", "group", "suppress", "protect", "exception", "budget", "breaker", "approval"];
 
 /// Rules that were decided by.
 #[derive(Debug, Default)]
@@ -68,6 +69,7 @@ fn ids(policy: &Policy, kind: &str) -> Vec<SmolStr> {
         "group" => policy.group.iter().map(|rule| rule.id.clone()).collect(),
         "suppress" => policy.suppress.iter().map(|rule| rule.id.clone()).collect(),
         "protect" => policy.protect.iter().map(|rule| rule.id.clone()).collect(),
+        "exception" => policy.exceptions.rules.iter().map(|rule| rule.id.clone()).collect(),
         "breaker" => policy.breakers.iter().map(|rule| rule.id.clone()).collect(),
         "budget" => policy.budgets.iter().map(|rule| rule.id.clone()).collect(),
         _ => policy.approvals.keys().cloned().collect(),
