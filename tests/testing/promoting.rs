@@ -114,3 +114,17 @@ fn the_runbook_has_every_playbook_and_what_acts_unasked_in_bold() {
     assert_eq!(rows.len(), 17);
     assert!(rows.iter().filter(|row| row["unasked"] == true).all(|row| row["path"] == "enforce"));
 }
+
+#[test]
+fn the_runbook_says_what_may_be_held_back() {
+    let told = shutter(&["policy", "doc", "--policy", "tests/scenarios/policy/exceptions.yaml"], 0);
+    for words in [
+        "## Exceptions",
+        "| may be asked for | vulnerable-package-in-build | business_justification, accepted_risk, false_positive, freeze: for at most 30d, granted by 2 of owner's manager or team/security-on-call; within 5d, then team/operations-lead; meanwhile allow_package |",
+        "| in force | year-end | freeze from 2026-03-25T00:00:00.000Z until 2026-03-28T00:00:00.000Z where ",
+        "| may be granted | person/radia | legal_hold for account, resource, for at most 30d |",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!shutter(&["policy", "doc", "--policy", "deploy/policy"], 0).contains("## Exceptions"));
+}

@@ -16,6 +16,7 @@ use crate::policy::predicate::Predicate;
 use crate::policy::{
     ApprovalRule, BudgetScope, Ceiling, Counts, Path, Playbook, Policy, Recipient, Signs, Sla, Verify,
 };
+use crate::wire::ExceptionKind;
 
 /// `shutter policy doc`
 #[derive(Debug, clap::Args)]
@@ -179,7 +180,36 @@ fn page(policy: &Policy, rows: &[Row]) -> String {
     });
     table(&mut text, &["SLA", "acknowledge", "contain", "remediate", "verify", "missed: who is told"], risks);
     limits(policy, &mut text);
+    exceptions(policy, &mut text);
     text
+}
+
+/// Only where the policy knows any.
+fn exceptions(policy: &Policy, text: &mut String) {
+    let kinds = |kinds: &[ExceptionKind]| kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (playbook, terms) in policy.playbooks.iter().filter_map(|p| Some((p, p.exception.as_ref()?))) {
+        let approval = policy.approvals.get(&terms.approve);
+        let who = approval.map(|rule| asked(rule, false)).unwrap_or_default();
+        let meanwhile = terms.meanwhile.as_ref().map(|action| format!("; meanwhile {action}")).unwrap_or_default();
+        let what = format!("{}: for at most {}, granted by {who}{meanwhile}", kinds(&terms.kinds), terms.at_most);
+        rows.push(vec!["may be asked for".to_owned(), playbook.id.to_string(), what]);
+    }
+    for rule in &policy.exceptions.rules {
+        let from = rule.from.map(|from| format!("from {from} ")).unwrap_or_default();
+        let (kind, until, by) = (rule.kind, rule.until, &rule.approver);
+        let what = format!("{kind} {from}until {until} where {}: {} ({by})", rule.matcher, rule.reason);
+        rows.push(vec!["in force".to_owned(), rule.id.to_string(), what]);
+    }
+    for grant in &policy.exceptions.grants {
+        let scopes = grant.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
+        let what = format!("{} for {scopes}, for at most {}", kinds(&grant.kinds), grant.at_most);
+        rows.push(vec!["may be granted".to_owned(), grant.by.join(" or "), what]);
+    }
+    if !rows.is_empty() {
+        text.push_str("\n## Exceptions\n\n");
+        table(text, &["sort", "name", "what"], rows.into_iter());
+    }
 }
 
 fn escalation(policy: &Policy, chain: &str) -> String {
