@@ -6,8 +6,8 @@ use crate::policy::fields::{
     Fields, Problems, count, entries, is_name, items, name, one_of, one_or_more, some_span, text, truth, word,
 };
 use crate::policy::model::{
-    Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Signs, Verify,
-    WhenAway,
+    Act, ActionRule, ApprovalRule, IfNotGone, IfRejected, IfUnhealthy, OpenC2Verb, Path, Playbook, Signs, TargetSpec,
+    Verify, WhenAway,
 };
 use crate::policy::node::{Key, Kind, Node};
 
@@ -235,8 +235,12 @@ pub(super) fn playbooks(node: &Node, draft: &mut Draft, problems: &mut Problems)
     }
 }
 
-fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
-    let mut fields = Fields::of(node, "act", problems)?;
+/// `do` and `target`: what is done, on what.
+pub(super) fn deed(
+    fields: &mut Fields<'_>,
+    draft: &mut Draft,
+    problems: &mut Problems,
+) -> (Option<SmolStr>, Option<TargetSpec>) {
     let action = fields.need("do", problems).and_then(|node| {
         let action = name(node, "the name of an action", problems)?;
         draft.uses(Named::Action, &action, &node.at);
@@ -246,6 +250,12 @@ fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
         Some(node) => target::target(node, problems),
         None => Some(target::resource()),
     };
+    (action, target)
+}
+
+fn act(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Act> {
+    let mut fields = Fields::of(node, "act", problems)?;
+    let (action, target) = deed(&mut fields, draft, problems);
     let seen = fields.get("if_seen_within").map(|node| some_span(node, problems));
     let mut signs = Some(Signs::Action);
     if let Some(node) = fields.get("plan") {

@@ -1,12 +1,12 @@
 //! Reads `contain:` of a playbook: a control that buys time, on a lease.
 
-use crate::policy::fields::{Fields, Problems, count, name, some_span, word};
+use crate::policy::fields::{Fields, Problems, count, some_span, word};
 use crate::policy::model::{AtEnd, Contain};
 use crate::policy::node::Node;
 
-use super::draft::{Draft, Named};
+use super::acting::deed;
+use super::draft::Draft;
 use super::matching::predicate;
-use super::target;
 
 /// Most renewals: beyond it nobody means a lease any more.
 const RENEWALS: u32 = 100;
@@ -14,15 +14,7 @@ const RENEWALS: u32 = 100;
 /// `contain: {do: …, target: …, unless: {…}, lease: 8h, renewals: 2, at_end: escalate}`
 pub(super) fn contain(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Option<Contain> {
     let mut fields = Fields::of(node, "contain", problems)?;
-    let action = fields.need("do", problems).and_then(|node| {
-        let action = name(node, "the name of an action", problems)?;
-        draft.uses(Named::Action, &action, &node.at);
-        Some(action)
-    });
-    let target = match fields.get("target") {
-        Some(node) => target::target(node, problems),
-        None => Some(target::resource()),
-    };
+    let (action, target) = deed(&mut fields, draft, problems);
     let unless = fields.get("unless").map(|node| predicate(Some(node), problems));
     let lease = fields.need("lease", problems).and_then(|node| some_span(node, problems));
     let renewals = fields.get("renewals").map_or(Some(0), |node| count(node, 0, RENEWALS, problems));
